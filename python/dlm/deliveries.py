@@ -1,0 +1,486 @@
+"""Deliveries: take them into the store once, and load what is in force into schema raw.
+
+A delivery is a folder ``<source>/[<site>/]<form>.csv`` with a ``manifest.csv`` (file, rows, sha256,
+date, sender). The store keeps every file as it came, addressed by content, and a ledger that is only
+ever extended; what is in force on a day is the newest file of each source, site and form received by
+then.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from dlm.contracts import Contract, FileSpec, load_contracts
+from dlm.errors import DeliveryRefused, DlmError, Problem, UsageError
+from dlm.files import LoadedFile, read_file
+
+if TYPE_CHECKING:
+    import duckdb
+
+MANIFEST_COLUMNS = ("file", "rows", "sha256", "date", "sender")
+PROVENANCE = ("_delivery_id", "_file", "_line", "_record_hash")
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """One file to load.
+
+    Attributes:
+        path: where its bytes are.
+        name: its path inside the delivery, as told to people.
+        site_id: the site whose file it is; None where a file holds several sites.
+        delivery_id: hash of the delivery it came with, or 'seeds'.
+        received: ISO date it was received; None for seeds.
+    """
+
+    path: Path
+    name: str
+    spec: FileSpec
+    contract: Contract
+    site_id: str | None
+    delivery_id: str
+    received: str | None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who says what the data of a source are: 'synthetic' or 'collected'."""
+
+    source: str
+    origin: str
+
+
+def seed_files(project: Path) -> tuple[list[Incoming], list[Origin]]:
+    """The files of the project's own seeds: one for each source and form."""
+    found = []
+    for contract in load_contracts().values():
+        for spec in contract.file_specs():
+            path = project / "seeds" / contract.source / f"{spec.raw_table}.csv"
+            found.append(
+                Incoming(
+                    path,
+                    path.relative_to(project).as_posix(),
+                    spec,
+                    contract,
+                    None,
+                    "seeds",
+                    None,
+                )
+            )
+    missing = [
+        Problem(item.name, None, None, "missing_file", "is missing; every form has a file")
+        for item in found
+        if not item.path.is_file()
+    ]
+    if missing:
+        raise DeliveryRefused(missing)
+    with (project / "seeds" / "load" / "load_origin.csv").open(encoding="utf-8") as handle:
+        origins = [Origin(row["source"], row["origin"]) for row in csv.DictReader(handle)]
+    return found, origins
+
+
+def receive(folder: Path, state: Path, received: date) -> tuple[str, bool]:
+    """Take a delivery into the store after reading every file of it strictly.
+
+    Args:
+        folder: the delivery.
+        state: the store.
+        received: day it counts as received.
+
+    Returns:
+        The delivery's id and whether it was new.
+
+    Raises:
+        DeliveryRefused: the manifest or a file is at fault; nothing was stored.
+    """
+    items, senders = _delivered_files(folder)
+    shas = {}
+    problems: list[Problem] = []
+    for item in items:
+        try:
+            shas[item.name] = read_file(item.path, item.name, item.spec, item.contract).sha256
+        except DeliveryRefused as refusal:
+            problems += refusal.problems
+    if problems:
+        raise DeliveryRefused(problems)
+    delivery_id = hashlib.sha256(
+        "\n".join(f"{name} {sha}" for name, sha in sorted(shas.items())).encode()
+    ).hexdigest()[:16]
+    state.mkdir(parents=True, exist_ok=True)
+    with _locked(state):
+        ledger = _read_ledger(state)
+        if any(entry["delivery_id"] == delivery_id for entry in ledger):
+            return delivery_id, False
+        for item in items:
+            _keep(state, item.path, shas[item.name])
+        entry = {
+            "delivery_id": delivery_id,
+            "received": received.isoformat(),
+            "files": [
+                {
+                    "name": item.name,
+                    "source": item.contract.source,
+                    "site_id": item.site_id,
+                    "stem": item.spec.stem,
+                    "sha256": shas[item.name],
+                    "sender": senders[item.name],
+                }
+                for item in items
+            ],
+        }
+        _write_ledger(state, [*ledger, entry])
+    return delivery_id, True
+
+
+def stored_files(state: Path, as_of: date | None) -> tuple[list[Incoming], list[Origin]]:
+    """The files in force: of each source, site and form the one received last.
+
+    Args:
+        state: the store.
+        as_of: only deliveries received by that day count; None for all.
+
+    Raises:
+        UsageError: the store holds no delivery by then.
+        DeliveryRefused: a source has delivered some of its forms but never the others.
+    """
+    contracts = load_contracts()
+    current: dict[tuple[str, str | None, str], tuple[dict[str, Any], dict[str, Any]]] = {}
+    for entry in sorted(_read_ledger(state), key=lambda entry: str(entry["received"])):
+        if as_of is None or entry["received"] <= as_of.isoformat():
+            for file in entry["files"]:
+                current[file["source"], file["site_id"], file["stem"]] = (entry, file)
+    if not current:
+        by = f" received by {as_of}" if as_of else ""
+        raise UsageError(f"the store {state} holds no delivery{by}; load one with: dlm load DIR")
+    items, origins = [], []
+    problems = []
+    for contract in contracts.values():
+        of_source = {key: value for key, value in current.items() if key[0] == contract.source}
+        for spec in contract.file_specs():
+            files = [value for key, value in sorted(of_source.items(), key=str) if key[2] == spec.stem]
+            if of_source and not files:
+                problems.append(
+                    Problem(
+                        f"{contract.source}/{spec.stem}.csv",
+                        None,
+                        None,
+                        "missing_file",
+                        f"was never delivered, but other files of {contract.source} were; "
+                        "ask the data centre for it",
+                    )
+                )
+            items += [
+                Incoming(
+                    _object(state, file["sha256"]),
+                    file["name"],
+                    spec,
+                    contract,
+                    file["site_id"],
+                    entry["delivery_id"],
+                    entry["received"],
+                )
+                for entry, file in files
+            ]
+        senders = [str(file["sender"]) for _, file in of_source.values()]
+        if senders:
+            synthetic = any("synthetic" in sender.casefold() for sender in senders)
+            origins.append(Origin(contract.source, "synthetic" if synthetic else "collected"))
+    if problems:
+        raise DeliveryRefused(problems)
+    return items, origins
+
+
+def load_raw(
+    connection: duckdb.DuckDBPyConnection,
+    items: Iterable[Incoming],
+    origins: Iterable[Origin],
+    progress: Progress = lambda text: None,
+) -> list[LoadedFile]:
+    """Fill schema raw: every record as text with its delivery, file, line and hash.
+
+    Args:
+        connection: writable connection on the work database.
+        items: the files in force.
+        origins: what the data of each source are.
+        progress: told the name of each file as its reading begins.
+
+    Raises:
+        DeliveryRefused: a file cannot be read at all; lists all that cannot.
+    """
+    connection.execute("create schema if not exists raw")
+    for contract in load_contracts().values():
+        for spec in contract.file_specs():
+            columns = ", ".join(f"{_quoted(header)} varchar" for header in spec.headers)
+            connection.execute(
+                f"create or replace table raw.{_quoted(spec.raw_table)} "
+                f"({columns}, _delivery_id varchar, _file varchar, _line bigint, "
+                "_record_hash varchar)"
+            )
+    loaded, problems, ledger = [], [], []
+    for item in items:
+        progress(item.name)
+        try:
+            file = read_file(item.path, item.name, item.spec, item.contract)
+        except DeliveryRefused as refusal:
+            problems += refusal.problems
+            continue
+        _insert(connection, item, file)
+        loaded.append(file)
+        ledger.append(
+            (
+                item.delivery_id,
+                item.contract.source,
+                item.site_id,
+                item.spec.form,
+                item.name,
+                file.sha256,
+                file.records_in,
+                len(file.records),
+                len(file.quarantined),
+                file.exact_duplicates,
+                item.received,
+            )
+        )
+    if problems:
+        raise DeliveryRefused(problems)
+    _write_ledgers(connection, ledger, loaded, origins)
+    return loaded
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, item: Incoming, file: LoadedFile) -> None:
+    import pyarrow as pa
+
+    count = len(file.records)
+    columns = list(zip(*file.records, strict=True)) if count else [()] * len(file.spec.headers)
+    arrays = [pa.array(column, pa.string()) for column in columns]
+    arrays += [
+        pa.array([item.delivery_id] * count, pa.string()),
+        pa.array([item.name] * count, pa.string()),
+        pa.array(file.lines, pa.int64()),
+        pa.array(file.hashes, pa.string()),
+    ]
+    records = pa.table(arrays, names=[*file.spec.headers, *PROVENANCE])
+    connection.register("incoming_records", records)
+    connection.execute(
+        f"insert into raw.{_quoted(file.spec.raw_table)} select * from incoming_records"
+    )
+    connection.unregister("incoming_records")
+
+
+def _write_ledgers(
+    connection: duckdb.DuckDBPyConnection,
+    ledger: list[tuple[Any, ...]],
+    loaded: list[LoadedFile],
+    origins: Iterable[Origin],
+) -> None:
+    """The tables of the load itself; dbt builds quality.row_accounting from them."""
+    connection.execute(
+        "create or replace table raw.load_files (delivery_id varchar, source varchar, "
+        "site_id varchar, form varchar, file varchar, sha256 varchar, records_in bigint, "
+        "loaded bigint, quarantined bigint, exact_duplicates bigint, received_at varchar)"
+    )
+    connection.execute(
+        "create or replace table raw.load_quarantine (delivery_id varchar, source varchar, "
+        "form varchar, file varchar, line bigint, column_name varchar, reason_code varchar, "
+        "reason varchar, record_hash varchar)"
+    )
+    connection.execute(
+        "create or replace table raw.load_origin (source varchar, origin varchar)"
+    )
+    connection.executemany(f"insert into raw.load_files values ({', '.join('?' * 11)})", ledger)
+    quarantine = [
+        (entry[0], entry[1], entry[3], entry[4], bad.line, bad.column, bad.code, bad.text, None)
+        for entry, file in zip(ledger, loaded, strict=True)
+        for bad in file.quarantined
+    ]
+    if quarantine:
+        connection.executemany(
+            f"insert into raw.load_quarantine values ({', '.join('?' * 9)})", quarantine
+        )
+    connection.executemany(
+        "insert into raw.load_origin values (?, ?)",
+        [(origin.source, origin.origin) for origin in origins],
+    )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _delivered_files(folder: Path) -> tuple[list[Incoming], dict[str, str]]:
+    """The files of a delivery folder, checked against its manifest, and who sent each."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder; a delivery is DIR/<source>/<form>.csv")
+    manifest = _read_manifest(folder)
+    contracts = load_contracts()
+    present = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*.csv")
+        if path.relative_to(folder).parts[0] in contracts
+    }
+    problems = [
+        Problem(name, None, None, "not_in_manifest", "is not in manifest.csv; list it or remove it")
+        for name in sorted(present - manifest.keys())
+    ]
+    items = []
+    for name, row in sorted(manifest.items()):
+        path = folder / name
+        if name not in present:
+            problems.append(
+                Problem(name, None, None, "missing_file", "is in manifest.csv but not there")
+            )
+            continue
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        if found != row["sha256"].strip().lower():
+            problems.append(
+                Problem(
+                    name,
+                    None,
+                    None,
+                    "hash_differs",
+                    "is not the file manifest.csv describes (sha256 differs); send both again",
+                )
+            )
+        parts = Path(name).parts
+        contract = contracts[parts[0]]
+        specs = {spec.stem: spec for spec in contract.file_specs()}
+        stem = Path(name).stem
+        if contract.dictionary and stem == f"{contract.file}_dictionary":
+            continue
+        if stem not in specs or len(parts) not in (2, 3):
+            known = ", ".join(f"{contract.source}/{spec}.csv" for spec in specs)
+            problems.append(
+                Problem(name, None, None, "unknown_file", f"is no form of its source; known: {known}")
+            )
+            continue
+        site = parts[1] if len(parts) == 3 else None
+        items.append(Incoming(path, name, specs[stem], contract, site, "", None))
+    if problems:
+        raise DeliveryRefused(problems)
+    return items, {name: row["sender"] for name, row in manifest.items()}
+
+
+def _read_manifest(folder: Path) -> dict[str, dict[str, str]]:
+    path = folder / "manifest.csv"
+    if not path.is_file():
+        raise DeliveryRefused(
+            [
+                Problem(
+                    "manifest.csv",
+                    None,
+                    None,
+                    "missing_file",
+                    f"is missing; it lists every file ({','.join(MANIFEST_COLUMNS)})",
+                )
+            ]
+        )
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        reader = csv.DictReader(handle, strict=True)
+        missing = [name for name in MANIFEST_COLUMNS if name not in (reader.fieldnames or [])]
+        if missing:
+            raise DeliveryRefused(
+                [Problem("manifest.csv", 1, name, "missing_column", "is missing") for name in missing]
+            )
+        rows: dict[str, dict[str, str]] = {}
+        problems = []
+        for row in reader:
+            name = (row["file"] or "").replace("\\", "/")
+            known = Path(name).parts[:1] and Path(name).parts[0] in load_contracts()
+            if not known or ".." in Path(name).parts or None in row or None in row.values():
+                problems.append(
+                    Problem(
+                        "manifest.csv",
+                        reader.line_num,
+                        "file",
+                        "bad_manifest_row",
+                        f"is not a complete row for <source>/<form>.csv with a source of "
+                        f"{', '.join(load_contracts())}",
+                    )
+                )
+            else:
+                rows[name] = row
+    if problems:
+        raise DeliveryRefused(problems)
+    return rows
+
+
+def _object(state: Path, sha256: str) -> Path:
+    return state / "objects" / sha256[:2] / sha256
+
+
+def _keep(state: Path, path: Path, sha256: str) -> None:
+    """Copy a file into the store; whole or not at all."""
+    target = _object(state, sha256)
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(f".{os.getpid()}.partial")
+    shutil.copyfile(path, partial)
+    if hashlib.sha256(partial.read_bytes()).hexdigest() != sha256:
+        partial.unlink()
+        raise DlmError(f"{path} changed while it was being read; load the delivery again")
+    partial.replace(target)
+
+
+def _read_ledger(state: Path) -> list[dict[str, Any]]:
+    path = state / "deliveries.jsonl"
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _write_ledger(state: Path, entries: list[dict[str, Any]]) -> None:
+    path = state / "deliveries.jsonl"
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    with partial.open("w", encoding="utf-8", newline="\n") as handle:
+        handle.writelines(
+            json.dumps(entry, ensure_ascii=False, sort_keys=True) + "\n" for entry in entries
+        )
+        handle.flush()
+        os.fsync(handle.fileno())
+    partial.replace(path)
+
+
+class _locked:
+    """Holds the store's lock, or says that another command does."""
+
+    def __init__(self, state: Path):
+        self._lock = FileLock(state / ".lock")
+
+    def __enter__(self) -> None:
+        try:
+            self._lock.acquire(timeout=60)
+        except Timeout:
+            raise DlmError(
+                f"another command is writing to {self._lock.lock_file}; wait for it and try again"
+            ) from None
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def parse_day(text: str) -> date:
+    """An ISO day from the command line.
+
+    Raises:
+        UsageError: it is not one.
+    """
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            pass
+    raise UsageError(f"{text!r} is not a day; write it as YYYY-MM-DD")

@@ -1,0 +1,154 @@
+"""Make the published outputs beside the old ones and put them in place in one step each.
+
+Everything is prepared in a folder of its own. The warehouse is replaced by one rename, so a reader
+sees the old one or the new one and never half of one; a build that stops before leaves all as it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from dlm.errors import DlmError
+
+PUBLISHED_SCHEMAS = ("reference", "core", "marts", "quality")
+STORAGE_VERSION = "v1.0.0"
+"""Analysts' clients are older than our engine: DuckDB 1.0 and later open this version."""
+
+
+def copy_warehouse(work: Path, target: Path) -> None:
+    """Copy the published schemas with their comments into a new file older clients can open."""
+    target.unlink(missing_ok=True)
+    connection = duckdb.connect()
+    try:
+        connection.execute(f"attach '{_escaped(work)}' as work (read_only)")
+        connection.execute(
+            f"attach '{_escaped(target)}' as published (storage_version '{STORAGE_VERSION}')"
+        )
+        for schema, table, comment in _tables(connection, "work"):
+            connection.execute(f"create schema if not exists published.{schema}")
+            name = f'{schema}."{table}"'
+            connection.execute(
+                f"create table published.{name} as select * from work.{name} order by all"
+            )
+            _comment(connection, "table", f"published.{name}", comment)
+            for column, text in connection.execute(
+                "select column_name, comment from duckdb_columns() where database_name = 'work' "
+                "and schema_name = ? and table_name = ? and comment is not null",
+                [schema, table],
+            ).fetchall():
+                _comment(connection, "column", f'published.{name}."{column}"', text)
+    finally:
+        connection.close()
+
+
+def _tables(
+    connection: duckdb.DuckDBPyConnection, database: str
+) -> list[tuple[str, str, str | None]]:
+    return connection.execute(
+        "select schema_name, table_name, comment from duckdb_tables() "
+        "where database_name = ? and list_contains(?, schema_name) order by all",
+        [database, list(PUBLISHED_SCHEMAS)],
+    ).fetchall()
+
+
+def _comment(
+    connection: duckdb.DuckDBPyConnection, kind: str, name: str, text: str | None
+) -> None:
+    if text:
+        escaped = text.replace("'", "''")
+        connection.execute(f"comment on {kind} {name} is '{escaped}'")
+
+
+def write_parquet(warehouse: Path, out: Path) -> None:
+    """Every published table as one Parquet file, rows in total order: <schema>/<table>.parquet."""
+    connection = duckdb.connect(str(warehouse), read_only=True)
+    try:
+        database = connection.execute("select current_database()").fetchall()[0][0]
+        for schema, table, _ in _tables(connection, database):
+            folder = out / schema
+            folder.mkdir(parents=True, exist_ok=True)
+            connection.execute(
+                f'copy (select * from {schema}."{table}" order by all) '
+                f"to '{_escaped(folder / f'{table}.parquet')}' (format parquet)"
+            )
+    finally:
+        connection.close()
+
+
+def table_digests(warehouse: Path) -> dict[str, dict[str, Any]]:
+    """Rows and an order-free digest of every published table; equal digests mean equal contents."""
+    connection = duckdb.connect(str(warehouse), read_only=True)
+    try:
+        database = connection.execute("select current_database()").fetchall()[0][0]
+        digests = {}
+        for schema, table, _ in _tables(connection, database):
+            rows, digest = connection.execute(
+                "select count(*), coalesce(bit_xor(md5_number(r::varchar)), 0)::varchar "
+                f'from {schema}."{table}" as r'
+            ).fetchall()[0]
+            digests[f"{schema}.{table}"] = {"rows": rows, "digest": digest}
+        return digests
+    finally:
+        connection.close()
+
+
+def write_manifest(path: Path, content: dict[str, Any]) -> None:
+    """Write the run manifest: sorted, and without clock or machine in it."""
+    path.write_text(
+        json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+
+
+def file_digests(folder: Path) -> dict[str, str]:
+    """sha256 of every file below a folder, by its path in it."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def put_in_place(prepared: Path, out: Path, names: Sequence[str]) -> None:
+    """Move prepared outputs over the published ones, each by renaming, the warehouse last.
+
+    Args:
+        prepared: folder on the same file system that holds all of names.
+        out: folder of the published outputs.
+        names: files and folders to move, in order.
+
+    Raises:
+        DlmError: an output is held open by another program (Windows) or may not be written.
+    """
+    retired = out / ".retired"
+    shutil.rmtree(retired, ignore_errors=True)
+    retired.mkdir(parents=True)
+    for name in names:
+        try:
+            if (out / name).is_dir():
+                (out / name).replace(retired / name)
+            (prepared / name).replace(out / name)
+        except OSError as error:
+            raise DlmError(
+                f"cannot replace {out / name}: {error.strerror}; close the programs that use it "
+                "and build again"
+            ) from error
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):
+            handle = os.open(out, os.O_RDONLY)
+            os.fsync(handle)
+            os.close(handle)
+    shutil.rmtree(retired, ignore_errors=True)
+
+
+def _escaped(path: Path) -> str:
+    return str(path).replace("'", "''")

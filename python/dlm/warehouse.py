@@ -1,0 +1,122 @@
+"""Run dbt in this process, on a work database of its own.
+
+Only parsed code is reused between builds (dbt's partial parse); every model and data test runs anew.
+dbt's unit tests test the code and not the data, so they belong to ``make test`` and are left out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dlm.errors import DlmError
+
+NodeProgress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class NodeOutcome:
+    """How one dbt node ended.
+
+    Attributes:
+        name: of the model, seed or test.
+        status: dbt's word: success, pass, warn, fail, error or skipped.
+        message: dbt's message, where there is one.
+        failures: rows a test found.
+    """
+
+    name: str
+    kind: str
+    status: str
+    message: str
+    failures: int
+
+
+def run_dbt(
+    project: Path,
+    work: Path,
+    cache: Path,
+    variables: dict[str, Any],
+    progress: NodeProgress = lambda done, total, name: None,
+) -> list[NodeOutcome]:
+    """Build every model and run every data test on the loaded raw tables.
+
+    Args:
+        project: folder of dbt_project.yml.
+        work: DuckDB file that schema raw was loaded into.
+        cache: folder for dbt's target path and log.
+        variables: dbt variables that differ from the project's.
+        progress: told nodes done, nodes in all, and the node's name.
+
+    Returns:
+        One outcome per node that ran.
+
+    Raises:
+        DlmError: dbt could not run at all (a model does not parse, say).
+    """
+    os.environ["DLM_WORK_DB"] = str(work)
+    from dbt.cli.main import dbtRunner
+
+    total = done = 0
+
+    def on_event(event: Any) -> None:
+        nonlocal total, done
+        if event.info.name == "LogStartLine":
+            total = max(total, event.data.total)
+        elif event.info.name == "NodeFinished":
+            done += 1
+            progress(done, max(total, done), event.data.node_info.node_name)
+
+    target = cache / "target"
+    result = dbtRunner(callbacks=[on_event]).invoke(
+        [
+            "build",
+            "--project-dir",
+            str(project),
+            "--profiles-dir",
+            str(project / "profiles"),
+            "--target-path",
+            str(target),
+            "--log-path",
+            str(cache / "logs"),
+            "--log-level",
+            "none",
+            "--log-level-file",
+            "warn",
+            "--no-version-check",
+            "--exclude",
+            "tag:raw",
+            "resource_type:unit_test",
+            "--vars",
+            json.dumps(variables, sort_keys=True),
+        ]
+    )
+    _close_dbt()
+    if result.exception is not None and not hasattr(result.result, "results"):
+        raise DlmError(
+            f"dbt could not run: {result.exception}\nits log is in {cache / 'logs' / 'dbt.log'}"
+        ) from result.exception
+    assert result.result is not None
+    return [
+        NodeOutcome(
+            name=run.node.name,
+            kind=str(run.node.resource_type),
+            status=str(run.status),
+            message=(run.message or "").strip(),
+            failures=run.failures or 0,
+        )
+        for run in result.result.results
+    ]
+
+
+def _close_dbt() -> None:
+    """Let go of the work database, so that others may open it."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.adapters.factory import cleanup_connections
+
+    cleanup_connections()
+    DuckDBConnectionManager.close_all_connections()
