@@ -1,3 +1,3 @@
-"""The DREAM lesion warehouse: strict loading, dbt in process, checks, statistics, figures, report."""
+"""The DREAM lesion warehouse: strict loading, dbt, checks, statistics, figures, report."""
 
 __version__ = "0.1.0"

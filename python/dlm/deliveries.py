@@ -1,9 +1,9 @@
 """Deliveries: take them into the store once, and load what is in force into schema raw.
 
-A delivery is a folder ``<source>/[<site>/]<form>.csv`` with a ``manifest.csv`` (file, rows, sha256,
-date, sender). The store keeps every file as it came, addressed by content, and a ledger that is only
-ever extended; what is in force on a day is the newest file of each source, site and form received by
-then.
+A delivery is a folder ``<source>/[<site>/]<form>.csv`` with a ``manifest.csv`` (file, rows,
+sha256, date, sender). The store keeps every file as it came, addressed by content, and a ledger
+that is only ever extended; what is in force on a day is the newest file of each source, site and
+form received by then.
 """
 
 from __future__ import annotations
@@ -170,7 +170,9 @@ def stored_files(state: Path, as_of: date | None) -> tuple[list[Incoming], list[
     for contract in contracts.values():
         of_source = {key: value for key, value in current.items() if key[0] == contract.source}
         for spec in contract.file_specs():
-            files = [value for key, value in sorted(of_source.items(), key=str) if key[2] == spec.stem]
+            files = [
+                value for key, value in sorted(of_source.items(), key=str) if key[2] == spec.stem
+            ]
             if of_source and not files:
                 problems.append(
                     Problem(
@@ -297,9 +299,7 @@ def _write_ledgers(
         "form varchar, file varchar, line bigint, column_name varchar, reason_code varchar, "
         "reason varchar, record_hash varchar)"
     )
-    connection.execute(
-        "create or replace table raw.load_origin (source varchar, origin varchar)"
-    )
+    connection.execute("create or replace table raw.load_origin (source varchar, origin varchar)")
     connection.executemany(f"insert into raw.load_files values ({', '.join('?' * 11)})", ledger)
     quarantine = [
         (entry[0], entry[1], entry[3], entry[4], bad.line, bad.column, bad.code, bad.text, None)
@@ -363,7 +363,9 @@ def _delivered_files(folder: Path) -> tuple[list[Incoming], dict[str, str]]:
         if stem not in specs or len(parts) not in (2, 3):
             known = ", ".join(f"{contract.source}/{spec}.csv" for spec in specs)
             problems.append(
-                Problem(name, None, None, "unknown_file", f"is no form of its source; known: {known}")
+                Problem(
+                    name, None, None, "unknown_file", f"is no form of its source; known: {known}"
+                )
             )
             continue
         site = parts[1] if len(parts) == 3 else None
@@ -392,7 +394,10 @@ def _read_manifest(folder: Path) -> dict[str, dict[str, str]]:
         missing = [name for name in MANIFEST_COLUMNS if name not in (reader.fieldnames or [])]
         if missing:
             raise DeliveryRefused(
-                [Problem("manifest.csv", 1, name, "missing_column", "is missing") for name in missing]
+                [
+                    Problem("manifest.csv", 1, name, "missing_column", "is missing")
+                    for name in missing
+                ]
             )
         rows: dict[str, dict[str, str]] = {}
         problems = []

@@ -116,7 +116,9 @@ def _decode(data: bytes, name: str, encodings: tuple[str, ...]) -> str:
         encodings = ("utf-16",)
     elif b"\x00" in data:
         line = data.count(b"\n", 0, data.index(b"\x00")) + 1
-        raise _refused(name, line, "nul_byte", "holds a NUL byte; the file is damaged, send it again")
+        raise _refused(
+            name, line, "nul_byte", "holds a NUL byte; the file is damaged, send it again"
+        )
     fault: UnicodeDecodeError | None = None
     for encoding in encodings:
         try:

@@ -61,9 +61,7 @@ def _tables(
     ).fetchall()
 
 
-def _comment(
-    connection: duckdb.DuckDBPyConnection, kind: str, name: str, text: str | None
-) -> None:
+def _comment(connection: duckdb.DuckDBPyConnection, kind: str, name: str, text: str | None) -> None:
     if text:
         escaped = text.replace("'", "''")
         connection.execute(f"comment on {kind} {name} is '{escaped}'")

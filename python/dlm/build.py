@@ -1,0 +1,306 @@
+"""The main job: load, dbt build, checks, statistics, figures, report, publish."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import shutil
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from filelock import FileLock, Timeout
+
+from dlm import __version__, deliveries, publish, warehouse
+from dlm.console import Console
+from dlm.errors import BlockedError, DlmError
+from dlm.files import LoadedFile
+from dlm.project import Places, code_revision
+from dlm.workers import Worker
+
+OUTPUTS = (
+    "parquet",
+    "figures",
+    "quality",
+    "docs",
+    "report.html",
+    "manifest.json",
+    "warehouse.duckdb",
+)
+"""What a build publishes, in the order it is put in place."""
+_COMMITTED = ".complete"
+_LIBRARIES = (
+    "dbt-core",
+    "dbt-duckdb",
+    "duckdb",
+    "great-expectations",
+    "lifelines",
+    "matplotlib",
+    "pandas",
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked of a build.
+
+    Attributes:
+        deliveries: folder to load into the store first; None to build from the seeds or the store.
+        cutoff: clinical dates after it count for nothing.
+        as_of: only deliveries received by then count; 'latest' for all of them.
+        received: day the deliveries count as received.
+    """
+
+    deliveries: Path | None = None
+    cutoff: date | None = None
+    as_of: str | None = None
+    received: date | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a build ended with, for the closing words."""
+
+    records: int
+    quarantined: int
+    warnings: list[str]
+    figures: list[str]
+
+
+def build(places: Places, options: Options, console: Console) -> Summary:
+    """Run the main job and publish its outputs.
+
+    Raises:
+        BlockedError: a blocking check failed; what was published before is untouched.
+        DeliveryRefused: a file cannot be loaded.
+        DlmError: anything else that stops the build.
+    """
+    places.out.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(places.out / ".build.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise DlmError(f"another build is running in {places.out}; wait for it to end") from None
+    try:
+        finish_interrupted_publish(places.out)
+        return _build(places, options, console)
+    finally:
+        lock.release()
+
+
+def finish_interrupted_publish(out: Path) -> None:
+    """Put in place what a build had prepared completely when it was killed."""
+    prepared = out / ".next"
+    if (prepared / _COMMITTED).exists():
+        left = [name for name in OUTPUTS if (prepared / name).exists()]
+        publish.put_in_place(prepared, out, left)
+    shutil.rmtree(prepared, ignore_errors=True)
+
+
+def _build(places: Places, options: Options, console: Console) -> Summary:
+    prepared = places.out / ".next"
+    prepared.mkdir()
+    with ExitStack() as stack:
+        checker = stack.enter_context(Worker("dlm.quality.worker"))
+        drawer = stack.enter_context(Worker("dlm.pages"))
+        loaded = _load(places, options, console)
+        outcomes = _run_dbt(places, options, console)
+        _refuse_failures(outcomes)
+        stamp = _stamp(places, options, loaded)
+        request = {"database": str(places.work), "stamp": stamp}
+        console.step("Checks, figures and documentation")
+        checker.ask(request | {"out": str(prepared / "quality")})
+        drawer.ask(request | {"task": "figures", "out": str(prepared)})
+        candidate = prepared / "warehouse.duckdb"
+        publish.copy_warehouse(places.work, candidate)
+        _write_docs(places, prepared)
+        checks = checker.answer()
+        drawn = drawer.answer()
+        _add_check_results(candidate, checks["results"])
+        if checks["blocking"]:
+            raise BlockedError(
+                "blocking expectations failed; nothing was published:\n"
+                + "\n".join(f"  {line}" for line in checks["blocking"])
+            )
+        console.step("Report and publication")
+        drawer.ask(
+            {"database": str(candidate), "stamp": stamp, "task": "report", "out": str(prepared)}
+        )
+        publish.write_parquet(candidate, prepared / "parquet")
+        tables = publish.table_digests(candidate)
+        drawer.answer()
+    publish.write_manifest(
+        prepared / "manifest.json", _manifest(options, loaded, stamp, tables, prepared)
+    )
+    (prepared / _COMMITTED).touch()
+    publish.put_in_place(prepared, places.out, OUTPUTS)
+    shutil.rmtree(prepared, ignore_errors=True)
+    return Summary(
+        records=sum(file.records_in for file in loaded),
+        quarantined=sum(len(file.quarantined) for file in loaded),
+        warnings=[
+            f"{outcome.name}: {outcome.failures} record(s)"
+            for outcome in outcomes
+            if outcome.status == "warn"
+        ]
+        + list(checks["warnings"]),
+        figures=drawn["figures"],
+    )
+
+
+def _load(places: Places, options: Options, console: Console) -> list[LoadedFile]:
+    if options.deliveries is not None:
+        received = options.received or date.today()
+        console.step(f"Taking {options.deliveries} into the store {places.state}")
+        delivery_id, new = deliveries.receive(options.deliveries, places.state, received)
+        console.note(f"delivery {delivery_id}" + ("" if new else " is already in the store"))
+    if options.deliveries is not None or options.as_of is not None:
+        day = deliveries.parse_day(options.as_of) if options.as_of not in (None, "latest") else None
+        items, origins = deliveries.stored_files(places.state, day)
+    else:
+        items, origins = deliveries.seed_files(places.project)
+    console.step(f"Loading {len(items)} files")
+    for stale in (places.work, places.work.with_suffix(".duckdb.wal")):
+        stale.unlink(missing_ok=True)
+    connection = duckdb.connect(str(places.work))
+    try:
+        loaded = deliveries.load_raw(connection, items, origins, console.detail)
+    finally:
+        connection.close()
+    for file in loaded:
+        for problem in file.quarantined:
+            console.note(f"quarantined: {problem}")
+    return loaded
+
+
+def _run_dbt(places: Places, options: Options, console: Console) -> list[warehouse.NodeOutcome]:
+    console.step("Building models and running data tests (dbt)")
+    variables: dict[str, Any] = {"loaded_by_dlm": True}
+    if options.cutoff is not None:
+        variables["cutoff"] = options.cutoff.isoformat()
+    return warehouse.run_dbt(places.project, places.work, _cache(places), variables, console.count)
+
+
+def _cache(places: Places) -> Path:
+    """Where dbt's parsed code is kept from build to build."""
+    return places.out / ".dbt"
+
+
+def _refuse_failures(outcomes: list[warehouse.NodeOutcome]) -> None:
+    bad = [outcome for outcome in outcomes if outcome.status in ("error", "fail")]
+    if bad:
+        skipped = sum(outcome.status == "skipped" for outcome in outcomes)
+        raise BlockedError(
+            f"{len(bad)} dbt node(s) failed and {skipped} were skipped; nothing was published:\n"
+            + "\n".join(
+                f"  {outcome.kind} {outcome.name}: {outcome.message or outcome.status}"
+                for outcome in bad
+            )
+        )
+
+
+def _stamp(places: Places, options: Options, loaded: list[LoadedFile]) -> dict[str, Any]:
+    connection = duckdb.connect(str(places.work), read_only=True)
+    try:
+        settings = dict(
+            connection.execute("select setting, value from marts.build_settings").fetchall()
+        )
+    finally:
+        connection.close()
+    inputs = "\n".join(sorted(f"{file.name} {file.sha256}" for file in loaded))
+    return {
+        "synthetic": settings["data_origin"] != "collected",
+        "cutoff": settings["cutoff"],
+        "version": __version__,
+        "derivation_version": settings["derivation_version"],
+        "code_revision": code_revision(places.project),
+        "input_digest": hashlib.sha256(inputs.encode()).hexdigest()[:16],
+        "notes": [],
+    }
+
+
+def _write_docs(places: Places, prepared: Path) -> None:
+    from dlm.docs_page import write_docs_page
+
+    write_docs_page(places.project, _cache(places) / "target", prepared / "docs", places.work)
+
+
+def _add_check_results(candidate: Path, results: list[dict[str, Any]]) -> None:
+    """Write quality.gx_results into the warehouse to be published."""
+    columns = {
+        "suite": ("varchar", "Suite: the layer of the table checked."),
+        "table_name": ("varchar", "Table checked."),
+        "expectation": ("varchar", "What is expected, in the checker's words."),
+        "column_name": ("varchar", "Column or columns checked."),
+        "level": ("varchar", "blocking stops publication, warning is for the stewards."),
+        "status": ("varchar", "pass, warn, fail, or error when the check itself could not run."),
+        "n_checked": ("bigint", "Records checked."),
+        "n_violated": ("bigint", "Records that violate the expectation."),
+        "failing_keys": ("varchar", "Keys of violating records, at most fifty."),
+        "detail": ("varchar", "What went wrong, for a check that could not run."),
+        "description": ("varchar", "Why the expectation is there."),
+    }
+    connection = duckdb.connect(str(candidate))
+    try:
+        types = ", ".join(f"{name} {kind}" for name, (kind, _) in columns.items())
+        connection.execute(f"create or replace table quality.gx_results ({types})")
+        connection.execute(
+            "comment on table quality.gx_results is "
+            "'One row per expectation of Great Expectations, this build.'"
+        )
+        for name, (_, text) in columns.items():
+            connection.execute(f"comment on column quality.gx_results.{name} is '{text}'")
+        connection.executemany(
+            f"insert into quality.gx_results values ({', '.join('?' * len(columns))})",
+            [[result.get(name) for name in columns] for result in results],
+        )
+    finally:
+        connection.close()
+
+
+def _manifest(
+    options: Options,
+    loaded: list[LoadedFile],
+    stamp: dict[str, Any],
+    tables: dict[str, dict[str, Any]],
+    prepared: Path,
+) -> dict[str, Any]:
+    return {
+        "stamp": stamp,
+        "as_of": options.as_of,
+        "inputs": [
+            {
+                "file": file.name,
+                "sha256": file.sha256,
+                "records_in": file.records_in,
+                "loaded": len(file.records),
+                "quarantined": len(file.quarantined),
+                "exact_duplicates": file.exact_duplicates,
+            }
+            for file in loaded
+        ],
+        "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+        "tables": tables,
+        "outputs": {
+            name: digest
+            for name, digest in publish.file_digests(prepared).items()
+            if name != "warehouse.duckdb"
+        },
+    }
+
+
+def read_manifest(places: Places) -> dict[str, Any]:
+    """The manifest of the published build.
+
+    Raises:
+        DlmError: nothing was published yet.
+    """
+    path = places.out / "manifest.json"
+    if not path.is_file():
+        raise DlmError(f"nothing is published in {places.out}; run: dlm build")
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content

@@ -1,0 +1,214 @@
+"""The command ``dlm``. Each command imports what it needs, so that short ones answer at once."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dlm import __version__
+from dlm.console import Console
+from dlm.errors import DlmError, UsageError
+from dlm.project import find_places
+
+_EXIT_CODES = """\
+exit codes:
+  0  done
+  1  a blocking check failed; nothing was published
+  2  the command was called in a way that cannot work
+  3  a delivery or file was refused
+  4  anything else that stopped the command
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return 2
+    try:
+        code: int = options.run(options)
+    except DlmError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        return 0
+    except KeyboardInterrupt:
+        print("stopped; what was published before is untouched", file=sys.stderr)
+        return 130
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dlm",
+        description="The DREAM lesion warehouse: from site CSVs to endpoint tables and report.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"dlm {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    def add(name: str, run: object, text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text, epilog=_EXIT_CODES)
+        command.formatter_class = argparse.RawDescriptionHelpFormatter
+        command.set_defaults(run=run)
+        return command
+
+    build = add("build", _build, "load, build, check, draw, report and publish")
+    build.add_argument("--deliveries", type=Path, metavar="DIR", help="load this delivery first")
+    build.add_argument("--cutoff", metavar="DATE", help="clinical dates after DATE do not count")
+    build.add_argument(
+        "--as-of", metavar="DATE|latest", help="build from deliveries received by DATE"
+    )
+    build.add_argument("--received", metavar="DATE", help="day the delivery counts as received")
+    build.add_argument("--out", metavar="DIR", help="where outputs go (default: build/)")
+    build.add_argument("--quiet", action="store_true", help="no progress")
+
+    load = add("load", _load, "take a delivery into the store, or refuse it")
+    load.add_argument("folder", type=Path, metavar="DIR")
+    load.add_argument("--received", metavar="DATE", help="day it counts as received")
+
+    contract = add("contract", _contract, "check the sources' contracts")
+    contract.add_argument("action", choices=["check", "show"])
+
+    sql = add("sql", _sql, "ask the published warehouse, read-only")
+    sql.add_argument("query", metavar="QUERY", help="one select, or - for standard input")
+    sql.add_argument("--format", choices=["table", "csv", "json", "parquet"], default="table")
+    sql.add_argument("--out", type=Path, metavar="FILE", help="write there instead of printing")
+
+    report = add("report", _report, "write figures and report anew from the published warehouse")
+    report.add_argument("--to", type=Path, metavar="DIR", required=True)
+
+    synth = add("synth", _synth, "write a synthetic trial")
+    synth.add_argument("--seed", type=int, required=True)
+    synth.add_argument("--scale", type=int, default=1, help="trials' worth of patients")
+    synth.add_argument("--out", type=Path, required=True, metavar="DIR")
+    synth.add_argument("--as", dest="layout", choices=["delivery", "seeds"], default="delivery")
+    synth.add_argument("--faults", default="few", help="none, few or one kind (see --faults list)")
+
+    bench = add("bench", _bench, "measure, with a peer in the same run")
+    bench.add_argument("what", choices=["overhead"])
+    bench.add_argument("--runs", type=int, default=5)
+    bench.add_argument("--json", type=Path, metavar="FILE")
+    return parser
+
+
+def _build(options: argparse.Namespace) -> int:
+    from dlm.build import Options, build
+    from dlm.deliveries import parse_day
+
+    places = find_places(options.out)
+    console = Console(options.quiet)
+    if options.as_of not in (None, "latest"):
+        parse_day(options.as_of)
+    summary = build(
+        places,
+        Options(
+            deliveries=options.deliveries,
+            cutoff=parse_day(options.cutoff) if options.cutoff else None,
+            as_of=options.as_of,
+            received=parse_day(options.received) if options.received else None,
+        ),
+        console,
+    )
+    console.end()
+    print(f"{summary.records} records read, {summary.quarantined} quarantined.")
+    if summary.warnings:
+        print(f"{len(summary.warnings)} check(s) have findings for the stewards; none blocks.")
+    for what, name in (
+        ("Warehouse", "warehouse.duckdb"),
+        ("Report", "report.html"),
+        ("Figures", "figures"),
+        ("Quality pages", "quality/index.html"),
+        ("Table documentation", "docs/index.html"),
+    ):
+        print(f"{what + ':':<21}{places.out / name}")
+    print("Try next:")
+    print("  dlm sql \"from marts.modality_concordance where stratum = 'overall'\"")
+    print('  dlm sql "from marts.km_summary" --format csv')
+    print("  dlm sql \"from marts.published_results where status <> 'reproduced'\"")
+    return 0
+
+
+def _load(options: argparse.Namespace) -> int:
+    from dlm.deliveries import parse_day, receive
+
+    places = find_places()
+    received = parse_day(options.received) if options.received else datetime.now(UTC).date()
+    delivery_id, new = receive(options.folder, places.state, received)
+    print(
+        f"delivery {delivery_id} received {received}"
+        if new
+        else f"delivery {delivery_id} is already in the store; nothing changed"
+    )
+    return 0
+
+
+def _contract(options: argparse.Namespace) -> int:
+    from dlm.contracts import load_contracts
+
+    contracts = load_contracts()
+    for contract in contracts.values():
+        for spec in contract.file_specs():
+            print(f"{contract.source}/{spec.stem}.csv: {len(spec.headers)} columns")
+            if options.action == "show":
+                print("  " + contract.delimiter.join(spec.headers))
+    return 0
+
+
+def _sql(options: argparse.Namespace) -> int:
+    from dlm.query import run_query
+
+    query = sys.stdin.read() if options.query == "-" else options.query
+    run_query(find_places().warehouse, query, options.format, options.out)
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    import duckdb
+
+    from dlm import figures, report
+    from dlm.build import read_manifest
+    from dlm.stamp import Stamp
+
+    places = find_places()
+    stamp = Stamp.from_json(read_manifest(places)["stamp"])
+    connection = duckdb.connect(str(places.warehouse), read_only=True)
+    try:
+        figures.draw_all(connection, options.to / "figures", stamp)
+        page = report.write_report(
+            connection, options.to / "figures", options.to / "report.html", stamp
+        )
+    finally:
+        connection.close()
+    print(page)
+    return 0
+
+
+def _synth(options: argparse.Namespace) -> int:
+    from dlm.synthetic import FAULT_KINDS, write_trial
+
+    if options.faults not in ("none", "few", *FAULT_KINDS):
+        raise UsageError(
+            f"--faults {options.faults} is not known; choose none, few or one of: "
+            + ", ".join(sorted(FAULT_KINDS))
+        )
+    if options.scale < 1:
+        raise UsageError("--scale is a whole number from 1")
+    write_trial(options.seed, options.scale, options.out, options.layout, options.faults)
+    print(f"synthetic trial written to {options.out}")
+    return 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from dlm.bench import overhead
+
+    return overhead(find_places().project, options.runs, options.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""What a long command says while it runs: steps, a counter, notes. Goes to standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+
+class Console:
+    """Progress on standard error: live on a terminal, one line per step elsewhere."""
+
+    def __init__(self, quiet: bool = False):
+        self._quiet = quiet
+        self._live = sys.stderr.isatty() and not quiet
+        self._title = ""
+        self._started = 0.0
+
+    def step(self, title: str) -> None:
+        """Begin a step; the one before is ended with its duration."""
+        self.end()
+        self._title = title
+        self._started = time.perf_counter()
+        if self._live:
+            self._write(f"\r\x1b[K{title} ...")
+
+    def end(self) -> None:
+        """End the step under way."""
+        if self._title and not self._quiet:
+            took = time.perf_counter() - self._started
+            self._write(f"{self._clear()}{self._title}: {took:.1f} s\n")
+        self._title = ""
+
+    def detail(self, text: str) -> None:
+        """Say what the step is at; shown on a terminal only."""
+        if self._live:
+            self._write(f"\r\x1b[K{self._title}: {text}"[:120])
+
+    def count(self, done: int, total: int, name: str) -> None:
+        """Say how far the step is, with an estimate of the time left."""
+        if self._live:
+            took = time.perf_counter() - self._started
+            left = took / max(done, 1) * (total - done)
+            self.detail(f"{done}/{total}, about {left:.0f} s left ({name})")
+
+    def note(self, text: str) -> None:
+        """Say something that stays on the screen."""
+        if not self._quiet:
+            self._write(f"{self._clear()}  {text}\n")
+
+    def _clear(self) -> str:
+        return "\r\x1b[K" if self._live else ""
+
+    def _write(self, text: str) -> None:
+        sys.stderr.write(text)
+        sys.stderr.flush()

@@ -1,0 +1,84 @@
+"""Ask the published warehouse one SQL question, read-only, and print or write the answer."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from dlm.errors import DlmError, UsageError
+
+FORMATS = ("table", "csv", "json", "parquet")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def neutralise(value: Any) -> Any:
+    """A text that a spreadsheet would take for a formula, marked as text; anything else as it is."""
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return "'" + value
+    return value
+
+
+def run_query(warehouse: Path, sql: str, form: str, out: Path | None) -> None:
+    """Run one query on the published warehouse.
+
+    Args:
+        warehouse: published DuckDB file.
+        sql: one statement that reads.
+        form: one of FORMATS.
+        out: file to write; None for standard output (not for parquet).
+
+    Raises:
+        DlmError: nothing is published, or the query is wrong.
+        UsageError: Parquet was asked for without a file.
+    """
+    if not warehouse.is_file():
+        raise DlmError(f"there is no warehouse at {warehouse}; make one with: dlm build")
+    if form == "parquet" and out is None:
+        raise UsageError("--format parquet needs --out FILE")
+    connection = duckdb.connect(str(warehouse), read_only=True)
+    try:
+        if form != "parquet":
+            connection.execute("set enable_external_access = false")
+        try:
+            answer = connection.sql(sql)
+        except duckdb.Error as error:
+            raise DlmError(f"the query cannot run: {error}") from None
+        if answer is None:
+            raise UsageError("the query returns nothing; ask with select")
+        try:
+            _write(answer, form, out)
+        except duckdb.Error as error:
+            raise DlmError(f"the query failed: {error}") from None
+    finally:
+        connection.close()
+
+
+def _write(answer: duckdb.DuckDBPyRelation, form: str, out: Path | None) -> None:
+    if form == "parquet":
+        answer.write_parquet(str(out))
+        return
+    if form == "table" and out is None:
+        answer.show(max_rows=10_000, max_width=10_000)
+        return
+    columns = answer.columns
+    rows = answer.fetchall()
+    handle = out.open("w", encoding="utf-8", newline="") if out else sys.stdout
+    try:
+        if form == "json":
+            records = [dict(zip(columns, row, strict=True)) for row in rows]
+            json.dump(records, handle, ensure_ascii=False, indent=1, default=str)
+            handle.write("\n")
+        elif form == "csv":
+            writer = csv.writer(handle, lineterminator="\n")
+            writer.writerow(neutralise(column) for column in columns)
+            writer.writerows([neutralise(value) for value in row] for row in rows)
+        else:
+            handle.write(str(answer) + "\n")
+    finally:
+        if out:
+            handle.close()

@@ -1,0 +1,100 @@
+"""Helper processes that import slow libraries while dbt runs, then answer requests.
+
+A worker reads one JSON object per line from its standard input and answers each with one JSON
+object per line; it ends when its input closes, so it never outlives the build.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from dlm.errors import BlockedError, DlmError
+
+
+class Worker:
+    """A helper process; use as a context manager."""
+
+    def __init__(self, module: str, arguments: Sequence[str] = ()):
+        self._module = module
+        environment = os.environ | {"PYTHONIOENCODING": "utf-8", "MPLBACKEND": "Agg"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            env=environment,
+        )
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+
+    def ask(self, request: dict[str, Any]) -> None:
+        """Send a request; the answer is taken with answer()."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+        except OSError:
+            raise self._died() from None
+
+    def answer(self) -> dict[str, Any]:
+        """The answer to the oldest open request.
+
+        Raises:
+            BlockedError: the worker found something that must stop the build.
+            DlmError: the worker failed or died.
+        """
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise self._died()
+        answer: dict[str, Any] = json.loads(line)
+        if "blocked" in answer:
+            raise BlockedError(answer["blocked"])
+        if "error" in answer:
+            raise DlmError(f"{self._module}: {answer['error']}")
+        return answer
+
+    def _died(self) -> DlmError:
+        code = self._process.wait()
+        return DlmError(f"helper process {self._module} ended with exit code {code}")
+
+
+def serve(handle: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Answer requests on standard input until it closes; used by worker modules.
+
+    What a library prints goes to standard error, so that it cannot spoil an answer.
+    """
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        try:
+            answer = handle(json.loads(line))
+        except BlockedError as error:
+            answer = {"blocked": str(error)}
+        except DlmError as error:
+            answer = {"error": str(error)}
+        except Exception as error:
+            traceback.print_exc()
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
