@@ -159,7 +159,8 @@ def _load(places: Places, options: Options, console: Console) -> list[LoadedFile
         delivery_id, new = deliveries.receive(options.deliveries, places.state, received)
         console.note(f"delivery {delivery_id}" + ("" if new else " is already in the store"))
     if options.deliveries is not None or options.as_of is not None:
-        day = deliveries.parse_day(options.as_of) if options.as_of not in (None, "latest") else None
+        latest = options.as_of in (None, "latest")
+        day = None if latest else deliveries.parse_day(str(options.as_of))
         items, origins = deliveries.stored_files(places.state, day)
     else:
         items, origins = deliveries.seed_files(places.project)

@@ -1,7 +1,7 @@
 """Make the published outputs beside the old ones and put them in place in one step each.
 
 Everything is prepared in a folder of its own. The warehouse is replaced by one rename, so a reader
-sees the old one or the new one and never half of one; a build that stops before leaves all as it was.
+sees the old one or the new one and never half of one; a build that stops leaves all as it was.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def neutralise(value: Any) -> Any:
-    """A text that a spreadsheet would take for a formula, marked as text; anything else as it is."""
+    """A text that a spreadsheet would take for a formula, marked as text; all else as it is."""
     if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
         return "'" + value
     return value

@@ -1,7 +1,7 @@
 """Run dbt in this process, on a work database of its own.
 
-Only parsed code is reused between builds (dbt's partial parse); every model and data test runs anew.
-dbt's unit tests test the code and not the data, so they belong to ``make test`` and are left out.
+Only parsed code is reused between builds (dbt's partial parse); every model and data test runs
+anew. dbt's unit tests test the code and not the data, so they belong to ``make test``.
 """
 
 from __future__ import annotations
@@ -96,11 +96,12 @@ def run_dbt(
         ]
     )
     _close_dbt()
-    if result.exception is not None and not hasattr(result.result, "results"):
+    runs: list[Any] | None = getattr(result.result, "results", None)
+    if runs is None:
         raise DlmError(
-            f"dbt could not run: {result.exception}\nits log is in {cache / 'logs' / 'dbt.log'}"
+            f"dbt could not run: {result.exception}
+its log is in {cache / 'logs' / 'dbt.log'}"
         ) from result.exception
-    assert result.result is not None
     return [
         NodeOutcome(
             name=run.node.name,
@@ -109,7 +110,7 @@ def run_dbt(
             message=(run.message or "").strip(),
             failures=run.failures or 0,
         )
-        for run in result.result.results
+        for run in runs
     ]
 
 
