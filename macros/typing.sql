@@ -1,0 +1,289 @@
+{#-
+From a form's columns as text to typed columns, one source's habits removed. A cell that cannot be read
+becomes null beside its text and is counted, so that quality.unreadable_values and quality.unmapped_values
+find it; a declared missing code is null and not an error.
+-#}
+
+{#- File and line of a raw row, known only when the strict loader filled the raw tables. -#}
+{% macro provenance() -%}
+    {%- if var('loaded_by_dlm') -%}
+    cast(_file as varchar) as delivery_file,
+        cast(_line as bigint) as delivery_line,
+    {%- else -%}
+    cast(null as varchar) as delivery_file,
+        cast(null as bigint) as delivery_line,
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- Rows of one REDCap instrument: by its name when it repeats, else by its event without one. -#}
+{% macro redcap_rows(instrument, event, repeating) -%}
+    {%- if repeating -%}
+    trim("redcap_repeat_instrument") = '{{ instrument }}'
+    {%- else -%}
+    trim("redcap_event_name") = '{{ event }}'
+        and coalesce(trim("redcap_repeat_instrument"), '') = ''
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- Number of clean text; null unless it is a plain number with the source's decimal mark. -#}
+{% macro to_number(text, decimal_mark) -%}
+    {%- set mark = '[' ~ decimal_mark ~ ']' -%}
+    case
+        when {{ matches(text, '^[-+]?[0-9]+(' ~ mark ~ '[0-9]+)?$') }}
+            then try_cast(replace({{ text }}, '{{ decimal_mark }}', '.') as double)
+    end
+{%- endmacro %}
+
+{#- Whole number of clean text. -#}
+{% macro to_integer(text) -%}
+    case when {{ matches(text, '^[-+]?[0-9]+$') }} then try_cast({{ text }} as integer) end
+{%- endmacro %}
+
+{#- Length in mm; rounded to the nanometre so that 0.57 cm is 5.7 mm and nothing beside it. -#}
+{% macro to_mm(text, habits) -%}
+    {%- if habits.mm_per_size_unit == 1 -%}
+    {{ to_number(text, habits.decimal_mark) }}
+    {%- else -%}
+    round({{ to_number(text, habits.decimal_mark) }} * {{ habits.mm_per_size_unit }}, 6)
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- Clean text of a cell, null when blank or a declared missing code. -#}
+{% macro said(text, habits) -%}
+    case
+        when upper({{ text }}) in ({{ text_list(habits.missing_codes) }}) then null
+        else {{ text }}
+    end
+{%- endmacro %}
+
+
+{#- Clean text of a column by its type, from the text as written. -#}
+{% macro clean_cell(column, text) -%}
+    {{ return(clean_id(text) if column.type == 'id' else clean_text(text)) }}
+{%- endmacro %}
+
+
+{#- Value columns of one form column, from CTE dated (and its code list). -#}
+{% macro typed_value(column, habits) -%}
+    {%- set said = 'dated.' ~ column.name ~ '_said' -%}
+    {%- set iso = 'dated.' ~ column.name ~ '_iso' -%}
+    {%- if column.name in ('segment', 'segments_removed') -%}
+    {{ clean_segments(said) }} as {{ column.name }},
+    {%- elif column.type in ('id', 'text') -%}
+    {{ said }} as {{ column.name }},
+    {%- elif column.type == 'integer' -%}
+    {{ to_integer(said) }} as {{ column.name }},
+    {%- elif column.type == 'decimal' -%}
+    {{ to_number(said, habits.decimal_mark) }} as {{ column.name }},
+    {%- elif column.type == 'size' -%}
+    {{ to_mm(said, habits) }} as {{ canonical_name(column) }},
+    {%- elif column.type == 'date' -%}
+    {{ used_day_of(iso) }} as {{ column.name }},
+    {{ first_day_of(iso) }} as {{ column.name }}_lower,
+    {{ last_day_of(iso) }} as {{ column.name }}_upper,
+    {{ precision_of(iso) }} as {{ column.name }}_precision,
+    {%- elif column.list == 'verdict' -%}
+    coalesce(
+        {{ column.name }}_code.code,
+        case
+            when upper(dated.{{ column.name }}_clean) in ({{ text_list(habits.not_done_codes) }})
+                then 'not_done'
+        end
+    ) as {{ column.name }},
+    {%- else -%}
+    {{ column.name }}_code.code as {{ column.name }},
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#-
+The CTEs of a staging model from `renamed` (every column as <name>_text, delivery_file, delivery_line) to
+`staged`: typed columns beside their text, lesion_id, record_key, counts of cells that could not be read,
+payload_hash; exact duplicates folded, and nothing else dropped.
+-#}
+{% macro typed(source, form) -%}
+{%- set columns = form_columns(form) -%}
+{%- set habits = source_habits(source) -%}
+{%- set codes = columns | selectattr('type', 'equalto', 'code') | list -%}
+{%- set dates = columns | selectattr('type', 'equalto', 'date') | list -%}
+{%- set numbers = columns | selectattr('type', 'in', ['integer', 'decimal', 'size']) | list -%}
+codes as (
+    select
+        list_name,
+        source_value,
+        code,
+    from {{ ref('ref_codelists') }}
+    where source = '{{ source }}'
+),
+
+cleaned as (
+    select
+        renamed.*,
+        {%- for column in columns %}
+        {{ clean_cell(column, column.name ~ '_text') | indent(4) }} as {{ column.name }}_clean,
+        {%- endfor %}
+    from renamed
+),
+
+said as (
+    select
+        cleaned.*,
+        {%- for column in columns %}
+        {{ said(column.name ~ '_clean', habits) | indent(4) }} as {{ column.name }}_said,
+        {%- endfor %}
+    from cleaned
+),
+{% if dates and habits.eras %}
+slashed as (
+    select
+        said.*,
+        {%- for column in dates %}
+        {{ slashed_date(column.name ~ '_said') }} as {{ column.name }}_slashed,
+        {%- endfor %}
+    from said
+),
+
+western as (
+    select
+        slashed.*,
+        {%- for column in dates %}
+        {{ western_date(column.name ~ '_slashed') | indent(4) }} as {{ column.name }}_western,
+        {%- endfor %}
+    from slashed
+),
+
+any_era as (
+    select
+        western.*,
+        {%- for column in dates %}
+        {{ iso_date(column.name ~ '_western', habits.date_order) | indent(4) }}
+            as {{ column.name }}_any_era,
+        {%- endfor %}
+    from western
+),
+
+dated as (
+    select
+        any_era.*,
+        {%- for column in dates %}
+        {{ date_within_era(column.name ~ '_slashed', column.name ~ '_any_era') | indent(4) }}
+            as {{ column.name }}_iso,
+        {%- endfor %}
+    from any_era
+),
+{% else %}
+dated as (
+    select
+        said.*,
+        {%- for column in dates %}
+        {{ iso_date(column.name ~ '_said', habits.date_order) | indent(4) }}
+            as {{ column.name }}_iso,
+        {%- endfor %}
+    from said
+),
+{% endif %}
+read_values as (
+    select
+        {%- for column in columns %}
+        {{ typed_value(column, habits) | indent(4) }}
+        nullif(dated.{{ column.name }}_text, '') as {{ column.name }}_text,
+        dated.{{ column.name }}_clean,
+        dated.{{ column.name }}_said,
+        {%- endfor %}
+        dated.delivery_file,
+        dated.delivery_line,
+    from dated
+    {%- for column in codes %}
+    left join codes as {{ column.name }}_code
+        on
+            dated.{{ column.name }}_clean = {{ column.name }}_code.source_value
+            and {{ column.name }}_code.list_name = '{{ column.list }}'
+    {%- endfor %}
+),
+
+identified as (
+    select
+        read_values.*,
+        {%- if 'lesion_no' in columns | map(attribute='name') %}
+        {{ lesion_id() | indent(4) }} as lesion_id,
+        {%- endif %}
+        {{ record_key_text(form) | indent(4) }} as record_key,
+        {%- for kind, cells in [('n_unreadable', dates + numbers), ('n_unmapped', codes)] %}
+        cast(
+            0
+            {%- for column in cells %}
+            + case
+                when {{ column.name }}_said is not null and {{ canonical_name(column) }} is null
+                    then 1
+                else 0
+            end
+            {%- endfor %}
+            as integer
+        ) as {{ kind }},
+        {%- endfor %}
+        md5(
+            concat_ws(
+                chr(31),
+                {%- for column in columns %}
+                coalesce({{ column.name }}_clean, ''){{ ',' if not loop.last }}
+                {%- endfor %}
+            )
+        ) as payload_hash,
+    from read_values
+),
+
+-- Copies of one record agree once cleaned; the tie-break only settles whose text is shown.
+numbered as (
+    select
+        identified.*,
+        row_number() over (
+            partition by payload_hash
+            order by
+                delivery_file,
+                delivery_line,
+                concat_ws(
+                    chr(31),
+                    {%- for column in columns %}
+                    coalesce({{ column.name }}_text, ''){{ ',' if not loop.last }}
+                    {%- endfor %}
+                )
+        ) as copy_no,
+    from identified
+),
+
+staged as (
+    select
+        '{{ source }}' as source,
+        {%- for name in canonical_columns(form) %}
+        {{ name }},
+        {%- endfor %}
+        {%- if 'lesion_no' in columns | map(attribute='name') %}
+        lesion_id,
+        {%- endif %}
+        record_key,
+        {%- for column in columns %}
+        {{ column.name }}_text,
+        {%- endfor %}
+        n_unreadable,
+        n_unmapped,
+        payload_hash,
+        delivery_file,
+        delivery_line,
+    from numbered
+    where copy_no = 1
+)
+{%- endmacro %}
+
+
+{#- A record's natural key as text; a key cell that cannot be read stands as written. -#}
+{% macro record_key_text(form) -%}
+    concat_ws(
+        '|',
+        {%- for name in form_key(form) %}
+        coalesce(cast({{ name }} as varchar), {{ name }}_clean, ''){{ ',' if not loop.last }}
+        {%- endfor %}
+    )
+{%- endmacro %}
