@@ -16,7 +16,7 @@ build: setup
 	$(BIN)/dlm build
 
 test: setup
-	$(BIN)/python tests/run.py
+	$(BIN)/python -m pytest -n 2
 
 lint: setup
 	$(BIN)/ruff check python tests

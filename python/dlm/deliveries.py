@@ -106,14 +106,28 @@ def receive(folder: Path, state: Path, received: date) -> tuple[str, bool]:
     Raises:
         DeliveryRefused: the manifest or a file is at fault; nothing was stored.
     """
-    items, senders = _delivered_files(folder)
+    items, manifest = _delivered_files(folder)
     shas = {}
     problems: list[Problem] = []
     for item in items:
         try:
-            shas[item.name] = read_file(item.path, item.name, item.spec, item.contract).sha256
+            file = read_file(item.path, item.name, item.spec, item.contract)
         except DeliveryRefused as refusal:
             problems += refusal.problems
+            continue
+        shas[item.name] = file.sha256
+        told = manifest[item.name]["rows"].strip()
+        if told != str(file.records_in):
+            problems.append(
+                Problem(
+                    item.name,
+                    None,
+                    None,
+                    "rows_differ",
+                    f"has {file.records_in} records where manifest.csv says {told}; "
+                    "was the file cut short?",
+                )
+            )
     if problems:
         raise DeliveryRefused(problems)
     delivery_id = hashlib.sha256(
@@ -136,7 +150,7 @@ def receive(folder: Path, state: Path, received: date) -> tuple[str, bool]:
                     "site_id": item.site_id,
                     "stem": item.spec.stem,
                     "sha256": shas[item.name],
-                    "sender": senders[item.name],
+                    "sender": manifest[item.name]["sender"],
                 }
                 for item in items
             ],
@@ -320,8 +334,8 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _delivered_files(folder: Path) -> tuple[list[Incoming], dict[str, str]]:
-    """The files of a delivery folder, checked against its manifest, and who sent each."""
+def _delivered_files(folder: Path) -> tuple[list[Incoming], dict[str, dict[str, str]]]:
+    """The files of a delivery folder, checked against its manifest, and the manifest's rows."""
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder; a delivery is DIR/<source>/<form>.csv")
     manifest = _read_manifest(folder)
@@ -372,7 +386,7 @@ def _delivered_files(folder: Path) -> tuple[list[Incoming], dict[str, str]]:
         items.append(Incoming(path, name, specs[stem], contract, site, "", None))
     if problems:
         raise DeliveryRefused(problems)
-    return items, {name: row["sender"] for name, row in manifest.items()}
+    return items, manifest
 
 
 def _read_manifest(folder: Path) -> dict[str, dict[str, str]]:

@@ -99,8 +99,7 @@ def run_dbt(
     runs: list[Any] | None = getattr(result.result, "results", None)
     if runs is None:
         raise DlmError(
-            f"dbt could not run: {result.exception}
-its log is in {cache / 'logs' / 'dbt.log'}"
+            f"dbt could not run: {result.exception}\nits log is in {cache / 'logs' / 'dbt.log'}"
         ) from result.exception
     return [
         NodeOutcome(

@@ -1,0 +1,314 @@
+"""Loading: a file is read exactly, or refused with file, line, column and what to do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from dlm.contracts import Column, Contract, FileSpec, Form, load_contracts, redcap_headers
+from dlm.deliveries import load_raw, parse_day, receive, stored_files
+from dlm.errors import DeliveryRefused, UsageError
+from dlm.files import LoadedFile, read_file
+
+OUTCOME = "PATID;DTLAST;STATUS;DTDEATH;CAUSE\n"
+
+
+def read(tmp_path: Path, data: bytes, source: str = "eortc", stem: str = "outcome") -> LoadedFile:
+    path = tmp_path / f"{stem}.csv"
+    path.write_bytes(data)
+    contract = load_contracts()[source]
+    spec = next(spec for spec in contract.file_specs() if spec.stem == stem)
+    return read_file(path, f"{source}/{stem}.csv", spec, contract)
+
+
+def refusal(tmp_path: Path, data: bytes, **where: str) -> list[str]:
+    with pytest.raises(DeliveryRefused) as caught:
+        read(tmp_path, data, **where)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_values_are_kept_as_they_are(tmp_path: Path) -> None:
+    text = OUTCOME + 'EU01-001; 03/04/2023;1E5;;"a;""b""\n c"\nEU01-002;;;;=1+1\n'
+    file = read(tmp_path, text.encode())
+    assert file.records == [
+        ["EU01-001", " 03/04/2023", "1E5", "", 'a;"b"\n c'],
+        ["EU01-002", "", "", "", "=1+1"],
+    ]
+    assert file.lines == [2, 4]
+    assert file.records_in == 2
+    assert not file.quarantined
+
+
+def test_columns_are_found_by_name(tmp_path: Path) -> None:
+    text = "CAUSE;status ;PATID;DTDEATH;ＤＴＬＡＳＴ\n9;1;EU01-001;D;L\n"
+    assert read(tmp_path, text.encode()).records == [["EU01-001", "L", "1", "D", "9"]]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp932"])
+def test_japanese_files_in_either_encoding(tmp_path: Path, encoding: str) -> None:
+    text = "症例番号,最終確認日,生死,死亡日,死因\r\nJP01-001,令和元年5月3日,生存,,\r\n"
+    file = read(tmp_path, text.encode(encoding), source="jcog")
+    assert file.records == [["JP01-001", "令和元年5月3日", "生存", "", ""]]
+
+
+def test_a_record_with_a_wrong_number_of_fields_is_quarantined(tmp_path: Path) -> None:
+    file = read(tmp_path, (OUTCOME + "EU01-001;a;b;c\nEU01-002;a;b;c;d;\nEU01-003;;;;\n").encode())
+    assert [str(problem) for problem in file.quarantined] == [
+        "eortc/outcome.csv, line 2, column CAUSE: has 4 fields where the header has 5; "
+        "check delimiters and quotes [field_count]",
+        "eortc/outcome.csv, line 3: has 6 fields where the header has 5; "
+        "check delimiters and quotes [field_count]",
+    ]
+    assert [record[0] for record in file.records] == ["EU01-003"]
+    assert file.records_in == len(file.records) + len(file.quarantined) + file.exact_duplicates
+
+
+def test_a_quote_inside_a_field_is_quarantined_and_the_rest_loads(tmp_path: Path) -> None:
+    file = read(tmp_path, (OUTCOME + 'EU01-001;"a"b;;;\nEU01-002;;;;\n').encode())
+    assert [(problem.line, problem.code) for problem in file.quarantined] == [(2, "bad_quote")]
+    assert [record[0] for record in file.records] == ["EU01-002"]
+
+
+def test_an_exact_duplicate_is_counted_once(tmp_path: Path) -> None:
+    file = read(tmp_path, (OUTCOME + "EU01-001;;;;\nEU01-001;;;;\nEU01-001;;;;9\n").encode())
+    assert (file.records_in, len(file.records), file.exact_duplicates) == (3, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "is empty"),
+        (b"\n", "no readable header"),
+        (b"PK\x03\x04rest", "zip archive or Excel workbook"),
+        (b"<!DOCTYPE html><html>", "web page"),
+        (OUTCOME.encode() + b"EU01\x00;;;;\n", "line 2: holds a NUL byte"),
+        (OUTCOME.encode() + b"EU01-001;;;;\nEU\xff;;;;\n", "line 3: byte 49 is not valid utf-8"),
+        (OUTCOME.encode() + b'EU01-001;"open;;;\nEU01-002;;;;\n', "line 2: a quote that opens"),
+        (b"PATID;DTLAST;STATUS;DTDEATH\n", "line 1, column CAUSE: is missing"),
+        (b"PATID;DTLAST;STATUS;DTDEATH;CAUS\n", "is missing; unknown here: CAUS (renamed?)"),
+        (b"PATID;DTLAST;STATUS;DTDEATH;CAUSE;CAUSE\n", "column CAUSE: stands more than once"),
+        (b"PATID;DTLAST;STATUS;DTDEATH;CAUSE;NAME\n", "column NAME: is not in the contract"),
+    ],
+)
+def test_a_file_that_cannot_be_trusted_is_refused(tmp_path: Path, data: bytes, words: str) -> None:
+    assert any(words in problem for problem in refusal(tmp_path, data))
+
+
+def test_redcap_header_comes_from_the_dictionary(tmp_path: Path) -> None:
+    dictionary = tmp_path / "dictionary.csv"
+    dictionary.write_text(
+        '"Variable / Field Name","Form Name","Field Type",'
+        '"Choices, Calculations, OR Slider Labels"\n'
+        'record_id,a,text,\nseg,a,checkbox,"1, One | 4A, Four a"\nnote,a,descriptive,\n',
+        encoding="utf-8",
+    )
+    assert redcap_headers(dictionary)[-2:] == ("seg___1", "seg___4a")
+
+
+def test_every_source_describes_the_same_forms_and_columns() -> None:
+    def names(contract: Contract) -> dict[str, list[tuple[str, str, str | None]]]:
+        return {
+            form.name: [(column.name, column.type, column.list) for column in form.columns]
+            for form in contract.forms.values()
+        }
+
+    contracts = load_contracts()
+    assert names(contracts["eortc"]) == names(contracts["jcog"]) == names(contracts["us"])
+
+
+def test_redcap_fields_of_the_contract_are_in_the_dictionary() -> None:
+    us = load_contracts()["us"]
+    headers = set(redcap_headers(us.dictionary_path()))
+    for form in us.forms.values():
+        for column in form.columns:
+            expanded = {header.split("___")[0] for header in headers}
+            assert column.header in (expanded if column.checkbox else headers), column
+
+
+# ---------------------------------------------------------------- the store
+
+
+@pytest.fixture
+def small_contract(monkeypatch: pytest.MonkeyPatch) -> Contract:
+    """A source with two small forms, so that a delivery fits on a screen."""
+    forms = {
+        name: Form(
+            name, ("patient_id",), (Column("ID", "patient_id", "id"), Column("X", "x", "text"))
+        )
+        for name in ("alpha", "beta")
+    }
+    contract = Contract(
+        source="eortc",
+        layout="forms",
+        encodings=("utf-8",),
+        delimiter=";",
+        decimal_mark=",",
+        date_order="dmy",
+        eras=False,
+        size_unit="mm",
+        missing_codes=(),
+        forms=forms,
+    )
+    monkeypatch.setattr("dlm.deliveries.load_contracts", lambda: {"eortc": contract})
+    return contract
+
+
+def deliver(folder: Path, files: dict[str, str], sender: str = "centre") -> Path:
+    lines = ["file,rows,sha256,date,sender"]
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode())
+        sha = hashlib.sha256(text.encode()).hexdigest()
+        lines.append(f"{name},{text.count(chr(10)) - 1},{sha},2021-01-01,{sender}")
+    (folder / "manifest.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+ALPHA, BETA = "eortc/alpha.csv", "eortc/beta.csv"
+
+
+def raw_rows(state: Path, as_of: date | None = None) -> dict[str, list[tuple[str, ...]]]:
+    connection = duckdb.connect()
+    load_raw(connection, *stored_files(state, as_of))
+    return {
+        form: connection.execute(
+            f"select ID, X, _file, _line from raw.eortc__{form} order by all"
+        ).fetchall()
+        for form in ("alpha", "beta")
+    }
+
+
+def test_a_later_delivery_supersedes_and_as_of_goes_back(
+    tmp_path: Path, small_contract: Contract
+) -> None:
+    state = tmp_path / "state"
+    first = deliver(tmp_path / "1", {ALPHA: "ID;X\nP1;a\n", BETA: "ID;X\nP1;b\n"})
+    second = deliver(tmp_path / "2", {ALPHA: "ID;X\nP1;a2\nP2;c\n"})
+    receive(first, state, date(2021, 1, 1))
+    receive(second, state, date(2021, 2, 1))
+    assert raw_rows(state) == {
+        "alpha": [("P1", "a2", ALPHA, 2), ("P2", "c", ALPHA, 3)],
+        "beta": [("P1", "b", BETA, 2)],
+    }
+    assert raw_rows(state, date(2021, 1, 31))["alpha"] == [("P1", "a", ALPHA, 2)]
+
+
+def test_loading_the_same_delivery_twice_changes_nothing(
+    tmp_path: Path, small_contract: Contract
+) -> None:
+    state = tmp_path / "state"
+    folder = deliver(tmp_path / "1", {ALPHA: "ID;X\nP1;a\n", BETA: "ID;X\n"})
+    assert receive(folder, state, date(2021, 1, 1))[1] is True
+    before = {path: path.read_bytes() for path in state.rglob("*") if path.is_file()}
+    assert receive(folder, state, date(2022, 1, 1))[1] is False
+    assert before == {path: path.read_bytes() for path in state.rglob("*") if path.is_file()}
+
+
+def test_a_refused_delivery_leaves_the_store_as_it_was(
+    tmp_path: Path, small_contract: Contract
+) -> None:
+    state = tmp_path / "state"
+    receive(
+        deliver(tmp_path / "1", {ALPHA: "ID;X\nP1;a\n", BETA: "ID;X\n"}), state, date(2021, 1, 1)
+    )
+    before = (state / "deliveries.jsonl").read_bytes()
+    bad = deliver(tmp_path / "2", {ALPHA: "ID;X\nP1;a\n", BETA: "ID;Y\nP1;a\n"})
+    with pytest.raises(DeliveryRefused, match=r"eortc/beta\.csv, line 1, column X: is missing"):
+        receive(bad, state, date(2021, 2, 1))
+    assert (state / "deliveries.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda folder: (folder / ALPHA).unlink(), "is in manifest.csv but not there"),
+        (lambda folder: (folder / ALPHA).write_text("ID;X\nP9;z\n"), "sha256 differs"),
+        (lambda folder: (folder / "eortc/gamma.csv").write_text("ID\n"), "is not in manifest.csv"),
+        (lambda folder: (folder / "manifest.csv").unlink(), "manifest.csv: is missing"),
+        (
+            lambda folder: (folder / "manifest.csv").write_text(
+                (folder / "manifest.csv").read_text().replace("alpha.csv,1", "alpha.csv,2")
+            ),
+            "has 1 records where manifest.csv says 2",
+        ),
+        (
+            lambda folder: (folder / "manifest.csv").write_text("file,rows\n"),
+            "column sha256: is missing",
+        ),
+    ],
+)
+def test_a_delivery_must_be_what_its_manifest_says(
+    tmp_path: Path, small_contract: Contract, spoil: object, words: str
+) -> None:
+    folder = deliver(tmp_path / "1", {ALPHA: "ID;X\nP1;a\n", BETA: "ID;X\n"})
+    spoil(folder)  # type: ignore[operator]
+    with pytest.raises(DeliveryRefused, match=words):
+        receive(folder, tmp_path / "state", date(2021, 1, 1))
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_form_that_never_came_is_named(tmp_path: Path, small_contract: Contract) -> None:
+    state = tmp_path / "state"
+    receive(deliver(tmp_path / "1", {ALPHA: "ID;X\nP1;a\n"}), state, date(2021, 1, 1))
+    with pytest.raises(DeliveryRefused, match=r"eortc/beta\.csv: was never delivered"):
+        stored_files(state, None)
+
+
+def test_an_empty_store_says_so(tmp_path: Path, small_contract: Contract) -> None:
+    with pytest.raises(UsageError, match="holds no delivery"):
+        stored_files(tmp_path, None)
+
+
+def test_the_ledger_of_the_load_accounts_for_every_record(
+    tmp_path: Path, small_contract: Contract
+) -> None:
+    state = tmp_path / "state"
+    receive(
+        deliver(
+            tmp_path / "1",
+            {ALPHA: "ID;X\nP1;a\nP1;a\nP2;b;c\nP3;d\n", BETA: "ID;X\n"},
+            sender="synthetic trial",
+        ),
+        state,
+        date(2021, 1, 1),
+    )
+    connection = duckdb.connect()
+    load_raw(connection, *stored_files(state, None))
+    assert connection.execute(
+        "select file, records_in, loaded, quarantined, exact_duplicates, received_at "
+        "from raw.load_files order by file"
+    ).fetchall() == [(ALPHA, 4, 2, 1, 1, "2021-01-01"), (BETA, 0, 0, 0, 0, "2021-01-01")]
+    assert connection.execute(
+        "select file, line, reason_code from raw.load_quarantine"
+    ).fetchall() == [(ALPHA, 4, "field_count")]
+    assert connection.execute("from raw.load_origin").fetchall() == [("eortc", "synthetic")]
+
+
+def test_the_ledger_file_is_one_json_object_a_line(
+    tmp_path: Path, small_contract: Contract
+) -> None:
+    state = tmp_path / "state"
+    receive(deliver(tmp_path / "1", {ALPHA: "ID;X\n", BETA: "ID;X\n"}), state, date(2021, 1, 1))
+    entries = [json.loads(line) for line in (state / "deliveries.jsonl").read_text().splitlines()]
+    assert [entry["received"] for entry in entries] == ["2021-01-01"]
+    for file in entries[0]["files"]:
+        stored = state / "objects" / file["sha256"][:2] / file["sha256"]
+        assert hashlib.sha256(stored.read_bytes()).hexdigest() == file["sha256"]
+
+
+@pytest.mark.parametrize("text", ["2021-02-30", "01/02/2021", "2021-2-3", "latest"])
+def test_a_day_on_the_command_line_is_iso(text: str) -> None:
+    with pytest.raises(UsageError, match="YYYY-MM-DD"):
+        parse_day(text)
+
+
+def test_specs_name_the_raw_tables() -> None:
+    spec = load_contracts()["jcog"].file_specs()[0]
+    assert isinstance(spec, FileSpec)
+    assert (spec.raw_table, spec.required) == ("jcog__registration", ("症例番号", "施設コード"))
