@@ -1,0 +1,58 @@
+{#-
+    Natural logarithm of the gamma function for x > 0: Stirling's series from 10 upward, below it by the
+    recurrence. Relative error below 1e-14 away from the zeros at 1 and 2.
+-#}
+{% macro ln_gamma(x) -%}
+    {{ bind('gamma_x_', x, 'case when gamma_x_ >= 10e0 then '
+        ~ _ln_gamma_stirling('gamma_x_')
+        ~ ' else ' ~ _ln_gamma_stirling('(gamma_x_ + 10e0)')
+        ~ ' - ln(gamma_x_'
+        ~ ' * (gamma_x_ + 1e0) * (gamma_x_ + 2e0) * (gamma_x_ + 3e0)'
+        ~ ' * (gamma_x_ + 4e0) * (gamma_x_ + 5e0) * (gamma_x_ + 6e0)'
+        ~ ' * (gamma_x_ + 7e0) * (gamma_x_ + 8e0) * (gamma_x_ + 9e0))'
+        ~ ' end') }}
+{%- endmacro %}
+
+{% macro _ln_gamma_stirling(x) -%}
+    ({{ x }} - 0.5e0) * ln({{ x }}) - {{ x }} + 0.5e0 * ln(2e0 * pi()) + ({{ polynomial(
+        '(1e0 / (' ~ x ~ ' * ' ~ x ~ '))', [
+            '-1.9175269175269175e-3', '8.4175084175084175e-4', '-5.9523809523809524e-4',
+            '7.9365079365079365e-4', '-2.7777777777777778e-3', '8.3333333333333333e-2',
+        ]
+    ) }}) / {{ x }}
+{%- endmacro %}
+
+{#- Natural logarithm of the beta function of a, b > 0. -#}
+{% macro ln_beta(a, b) -%}
+    ({{ ln_gamma(a) }} + {{ ln_gamma(b) }} - {{ ln_gamma('(' ~ a ~ ') + (' ~ b ~ ')') }})
+{%- endmacro %}
+
+{#-
+    Regularised incomplete beta function I_x(a, b) by its continued fraction (Abramowitz and Stegun 26.5.8),
+    evaluated from the far end in a fixed number of steps, at x or, mirrored, at 1 - x, whichever
+    converges. `y` is 1 - x, given so that its digits are not lost. x, y, a, b are names or literals, used
+    many times. Relative error below 1e-10 for a and b up to 10,000.
+-#}
+{% macro incomplete_beta(x, y, a, b) -%}
+    case
+        when {{ x }} <= 0 then 0e0
+        when {{ y }} <= 0 then 1e0
+        when {{ x }} <= ({{ a }} + 1e0) / ({{ a }} + {{ b }} + 2e0)
+            then {{ _beta_front(x, y, a, b) }} / ({{ a }} * {{ _beta_fraction(x, a, b) }})
+        else 1e0 - {{ _beta_front(x, y, a, b) }} / ({{ b }} * {{ _beta_fraction(y, b, a) }})
+    end
+{%- endmacro %}
+
+{#- x^a * (1 - x)^b / B(a, b). -#}
+{% macro _beta_front(x, y, a, b) -%}
+    exp({{ a }} * ln({{ x }}) + {{ b }} * ln({{ y }}) - {{ ln_beta(a, b) }})
+{%- endmacro %}
+
+{% macro _beta_fraction(x, a, b) -%}
+    {#- Convergence takes steps of the order of the square root of max(a, b); two per turn here. -#}
+    {%- set odd = '1e0 - (' ~ a ~ ' + beta_step_ - 1e0) * (' ~ a ~ ' + ' ~ b ~ ' + beta_step_ - 1e0) * ' ~ x
+        ~ ' / ((' ~ a ~ ' + 2e0 * beta_step_ - 2e0) * (' ~ a ~ ' + 2e0 * beta_step_ - 1e0))' -%}
+    {%- set even = '(1e0 + beta_step_ * (' ~ b ~ ' - beta_step_) * ' ~ x
+        ~ ' / ((' ~ a ~ ' + 2e0 * beta_step_ - 1e0) * (' ~ a ~ ' + 2e0 * beta_step_)) / beta_tail_)' -%}
+    {{ fold(countdown(150), '1e0', 'beta_tail_', 'beta_step_', odd ~ ' / ' ~ even) }}
+{%- endmacro %}

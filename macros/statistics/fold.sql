@@ -1,0 +1,52 @@
+{#-
+    What the two engines spell differently when an expression has to iterate. Every macro of this folder
+    builds on these three and is otherwise plain SQL: no `create macro`, no recursive query.
+
+    Lambda parameters are named `<thing>_` so that they never hide a column.
+-#}
+
+{#- The expression folded over a list from left to right: `acc` holds the value so far, `item` the element. -#}
+{% macro fold(list, initial, acc, item, expression) -%}
+    {{ adapter.dispatch('fold', 'dlm')(list, initial, acc, item, expression) }}
+{%- endmacro %}
+
+{% macro duckdb__fold(list, initial, acc, item, expression) -%}
+    list_reduce({{ list }}, lambda {{ acc }}, {{ item }}: {{ expression }}, cast({{ initial }} as double))
+{%- endmacro %}
+
+{% macro spark__fold(list, initial, acc, item, expression) -%}
+    aggregate({{ list }}, cast({{ initial }} as double), ({{ acc }}, {{ item }}) -> {{ expression }})
+{%- endmacro %}
+
+{#- The integers from `first` down to 1; no element where `first` is below 1. -#}
+{% macro countdown(first) -%}
+    {{ adapter.dispatch('countdown', 'dlm')(first) }}
+{%- endmacro %}
+
+{% macro duckdb__countdown(first) -%}
+    range(cast({{ first }} as bigint), 0, -1)
+{%- endmacro %}
+
+{% macro spark__countdown(first) -%}
+    filter(sequence(cast(greatest({{ first }}, 1) as bigint), 1L, -1L), step_ -> step_ <= {{ first }})
+{%- endmacro %}
+
+{#- The expression with `name` standing for the value, which is so written and computed once. -#}
+{% macro bind(name, value, expression) -%}
+    {{ adapter.dispatch('bind', 'dlm')(name, value, expression) }}
+{%- endmacro %}
+
+{% macro duckdb__bind(name, value, expression) -%}
+    list_transform([cast({{ value }} as double)], lambda {{ name }}: {{ expression }})[1]
+{%- endmacro %}
+
+{% macro spark__bind(name, value, expression) -%}
+    transform(array(cast({{ value }} as double)), {{ name }} -> {{ expression }})[0]
+{%- endmacro %}
+
+{#- A polynomial by Horner's rule; coefficients as double literals in text, highest power first. -#}
+{% macro polynomial(x, coefficients) -%}
+    {%- for _ in coefficients[2:] %}({% endfor -%}
+    {{ coefficients[0] }} * {{ x }} + {{ coefficients[1] }}
+    {%- for coefficient in coefficients[2:] %}) * {{ x }} + {{ coefficient }}{% endfor -%}
+{%- endmacro %}
