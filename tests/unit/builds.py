@@ -1,0 +1,83 @@
+"""Builds of the seeds that several tests look at, each made once per test session."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+PROJECT = Path(__file__).parents[2]
+
+
+def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a Python module's command in the project, with output kept."""
+    return subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=PROJECT,
+        env=os.environ | {"PYTHONPATH": str(PROJECT / "python")} | environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def once(
+    factory: pytest.TempPathFactory, name: str, make: Callable[[Path], dict[str, Any]]
+) -> dict[str, Any]:
+    """What make() returned, made by the first test process that asks."""
+    base = factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = shared / name
+    with FileLock(shared / f"{name}.lock"):
+        done = folder / "done.json"
+        if not done.is_file():
+            folder.mkdir(exist_ok=True)
+            done.write_text(json.dumps(make(folder)), encoding="utf-8")
+        result: dict[str, Any] = json.loads(done.read_text(encoding="utf-8"))
+    return result
+
+
+def make_plain_build(folder: Path) -> dict[str, Any]:
+    """Plain ``dbt build``: seeds, models, data tests and unit tests."""
+    database = folder / "plain.duckdb"
+    done = run(
+        "dbt.cli.main",
+        "build",
+        "--profiles-dir",
+        "profiles",
+        "--no-version-check",
+        "--quiet",
+        DLM_WORK_DB=str(database),
+        DBT_TARGET_PATH=str(folder / "target"),
+        DBT_LOG_PATH=str(folder / "logs"),
+    )
+    results = json.loads((folder / "target" / "run_results.json").read_text(encoding="utf-8"))
+    return {
+        "database": str(database),
+        "code": done.returncode,
+        "said": done.stdout + done.stderr,
+        "results": [
+            [result["unique_id"], result["status"], result["message"]]
+            for result in results["results"]
+        ],
+    }
+
+
+def make_published(folder: Path) -> dict[str, Any]:
+    """``dlm build`` on the seeds."""
+    out = folder / "out"
+    done = run("dlm", "build", "--out", str(out), DLM_STATE=str(folder / "state"))
+    return {
+        "out": str(out),
+        "code": done.returncode,
+        "said": done.stdout,
+        "errors": done.stderr,
+    }

@@ -1,0 +1,30 @@
+"""Fixtures that whole-project tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import builds
+import duckdb
+import pytest
+
+
+@pytest.fixture(scope="session")
+def plain_build(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Plain ``dbt build`` of the seeds, unit tests included."""
+    return builds.once(tmp_path_factory, "plain_build", builds.make_plain_build)
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """``dlm build`` of the seeds."""
+    made = builds.once(tmp_path_factory, "published", builds.make_published)
+    assert made["code"] == 0, made["errors"]
+    return made
+
+
+@pytest.fixture
+def warehouse(published: dict[str, Any]) -> duckdb.DuckDBPyConnection:
+    """The published warehouse of the seeds, read-only."""
+    return duckdb.connect(str(Path(published["out"]) / "warehouse.duckdb"), read_only=True)

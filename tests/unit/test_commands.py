@@ -1,0 +1,142 @@
+"""Commands: what they print, write and answer with."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import builds
+import duckdb
+import pytest
+
+from dlm.cli import main
+from dlm.query import neutralise
+
+ANALYSES = sorted((builds.PROJECT / "analyses").glob("*.sql"))
+
+
+@pytest.fixture
+def in_published(published: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DLM_PROJECT", str(builds.PROJECT))
+    monkeypatch.setenv("DLM_OUT", published["out"])
+
+
+@pytest.fixture
+def small_warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A published warehouse of one table, where the whole one is not needed."""
+    connection = duckdb.connect(str(tmp_path / "warehouse.duckdb"))
+    connection.execute("create table t as select '=1+1' as a, 1 as b union all select 'x', null")
+    connection.close()
+    monkeypatch.setenv("DLM_PROJECT", str(builds.PROJECT))
+    monkeypatch.setenv("DLM_OUT", str(tmp_path))
+    return tmp_path
+
+
+def test_sql_csv_is_safe_in_a_spreadsheet(
+    small_warehouse: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sql", "from t order by a", "--format", "csv"]) == 0
+    assert capsys.readouterr().out == "a,b\n'=1+1,1\nx,\n"
+
+
+@pytest.mark.parametrize("value", ["=x", "+1", "-1", "@x", "\tx", "\rx"])
+def test_formula_starts_are_neutralised(value: str) -> None:
+    assert neutralise(value) == "'" + value
+
+
+def test_numbers_are_left_alone() -> None:
+    assert [neutralise(value) for value in (-1, -1.5, None, "a-b")] == [-1, -1.5, None, "a-b"]
+
+
+def test_sql_json_and_table(small_warehouse: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sql", "from t order by a", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [{"a": "=1+1", "b": 1}, {"a": "x", "b": None}]
+    assert main(["sql", "select count(*) as n from t"]) == 0
+    assert "n" in capsys.readouterr().out
+
+
+def test_sql_parquet(small_warehouse: Path, tmp_path: Path) -> None:
+    target = tmp_path / "t.parquet"
+    assert main(["sql", "from t", "--format", "parquet", "--out", str(target)]) == 0
+    assert duckdb.sql(f"select count(*) from '{target}'").fetchall() == [(2,)]
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "words"),
+    [
+        ("select nothing from t", 4, "cannot run"),
+        ("create table u as select 1", 4, "read-only"),
+        ("delete from t", 4, "read-only"),
+        ("select * from read_csv('/etc/passwd')", 4, "disabled"),
+    ],
+)
+def test_sql_errors_say_why(
+    small_warehouse: Path, capsys: pytest.CaptureFixture[str], query: str, code: int, words: str
+) -> None:
+    assert main(["sql", query, "--format", "csv"]) == code
+    assert words in capsys.readouterr().err
+
+
+def test_sql_without_a_warehouse_says_how_to_make_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DLM_PROJECT", str(builds.PROJECT))
+    monkeypatch.setenv("DLM_OUT", str(tmp_path))
+    assert main(["sql", "select 1"]) == 4
+    assert "dlm build" in capsys.readouterr().err
+
+
+def test_outside_a_project_the_error_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("DLM_PROJECT", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert main(["sql", "select 1"]) == 2
+    assert "DLM_PROJECT" in capsys.readouterr().err
+
+
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert "exit codes" in text
+    for command in ("build", "load", "contract", "sql", "report", "synth", "bench"):
+        with pytest.raises(SystemExit) as ended:
+            main([command, "--help"])
+        assert ended.value.code == 0
+        assert "exit codes" in capsys.readouterr().out
+
+
+def test_short_commands_import_nothing_slow() -> None:
+    done = builds.run("dlm", "--help", PYTHONPROFILEIMPORTTIME="1", DLM_PROJECT=str(builds.PROJECT))
+    imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
+    assert "dlm.cli" in imported
+    assert not imported & {"dbt", "great_expectations", "matplotlib", "pandas", "lifelines"}
+
+
+def test_contract_check(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["contract", "check"]) == 0
+    assert "us/redcap.csv" in capsys.readouterr().out
+
+
+def test_there_are_a_dozen_analyses() -> None:
+    assert len(ANALYSES) >= 12
+
+
+@pytest.mark.parametrize("path", ANALYSES, ids=lambda path: path.stem)
+def test_an_analysis_has_a_question_and_answers_it(
+    path: Path, in_published: None, tmp_path: Path
+) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert re.match(r"-- [A-Z].*\?\n-- .*[?？か。]", text), (
+        "begin with the question, in both tongues"
+    )
+    answer = tmp_path / "answer.csv"
+    assert main(["sql", text, "--format", "csv", "--out", str(answer)]) == 0
+    with answer.open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.reader(handle))
+    assert len(rows) > 1 and len(rows[0]) > 1

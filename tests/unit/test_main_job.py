@@ -1,0 +1,178 @@
+"""The main job on the seeds: equal to plain dbt, equal to itself, and atomic."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import builds
+import duckdb
+import pytest
+
+PROVENANCE = ("delivery_id", "delivery_file", "delivery_line")
+
+
+def test_every_dbt_node_passes(plain_build: dict[str, Any]) -> None:
+    bad = [row for row in plain_build["results"] if row[1] not in ("success", "pass", "warn")]
+    assert not bad
+    assert plain_build["code"] == 0, plain_build["said"]
+
+
+def test_the_build_says_where_things_are_and_what_to_try(published: dict[str, Any]) -> None:
+    out = Path(published["out"])
+    for name in ("warehouse.duckdb", "report.html", "quality/index.html", "docs/index.html"):
+        assert str(out / name) in published["said"]
+        assert (out / name).is_file()
+    tries = [line for line in published["said"].splitlines() if line.startswith("  dlm ")]
+    assert len(tries) == 3
+
+
+def tables(connection: duckdb.DuckDBPyConnection, schemas: list[str]) -> dict[str, list[str]]:
+    rows = connection.execute(
+        "select schema_name || '.' || table_name, column_name from duckdb_columns() "
+        "where database_name = current_database() and list_contains(?, schema_name) order by all",
+        [schemas],
+    ).fetchall()
+    found: dict[str, list[str]] = {}
+    for table, column in rows:
+        if column not in PROVENANCE:
+            found.setdefault(table, []).append(column)
+    return found
+
+
+def test_plain_dbt_makes_equal_core_and_marts(
+    plain_build: dict[str, Any], published: dict[str, Any]
+) -> None:
+    plain = duckdb.connect(plain_build["database"], read_only=True)
+    ours = duckdb.connect(str(Path(published["out"]) / "warehouse.duckdb"), read_only=True)
+    schemas = ["core", "marts"]
+    columns = tables(plain, schemas)
+    assert columns == tables(ours, schemas)
+    assert len(columns) > 15
+    for table, names in columns.items():
+        listed = ", ".join(f'"{name}"' for name in names)
+        query = f"select {listed} from {table} order by all"
+        assert plain.sql(query).fetchall() == ours.sql(query).fetchall(), table
+
+
+def test_two_builds_of_one_input_are_identical(published: dict[str, Any], tmp_path: Path) -> None:
+    again = builds.make_published(tmp_path)
+    assert again["code"] == 0, again["errors"]
+    first = json.loads((Path(published["out"]) / "manifest.json").read_text(encoding="utf-8"))
+    second = json.loads((Path(again["out"]) / "manifest.json").read_text(encoding="utf-8"))
+    assert first == second
+
+
+def test_the_warehouse_is_described_and_opens_in_older_clients(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    assert warehouse.execute(
+        "select tags['storage_version'] from duckdb_databases() where not internal"
+    ).fetchall() == [("v1.0.0+",)]
+    undescribed = warehouse.execute(
+        "select schema_name || '.' || table_name from duckdb_tables() "
+        "where schema_name in ('core', 'marts', 'quality') and comment is null"
+    ).fetchall()
+    assert undescribed == []
+    columns = warehouse.execute(
+        "select schema_name || '.' || table_name || '.' || column_name from duckdb_columns() "
+        "where schema_name in ('core', 'marts', 'quality') and comment is null"
+    ).fetchall()
+    assert columns == []
+
+
+def test_records_are_accounted_for(warehouse: duckdb.DuckDBPyConnection) -> None:
+    rows = warehouse.execute(
+        "select records_in, loaded, quarantined, exact_duplicates from quality.row_accounting"
+    ).fetchall()
+    assert len(rows) == 17
+    assert all(records == loaded + bad + twice for records, loaded, bad, twice in rows)
+    assert sum(row[0] for row in rows) == sum(
+        len(list(csv.reader(path.open(encoding="utf-8"), delimiter=delimiter))) - 1
+        for source, delimiter in (("eortc", ";"), ("jcog", ","), ("us", ","))
+        for path in (builds.PROJECT / "seeds" / source).glob("*.csv")
+        if "dictionary" not in path.name
+    )
+
+
+@pytest.fixture
+def copied_project(tmp_path: Path) -> Path:
+    """A copy of the project whose seeds a test may spoil."""
+    target = tmp_path / "project"
+    shutil.copytree(
+        builds.PROJECT,
+        target,
+        ignore=shutil.ignore_patterns(
+            ".venv", ".git", "build", "state", "target", "logs", "__pycache__", "tests", ".*cache"
+        ),
+    )
+    return target
+
+
+def build_copy(project: Path, out: Path) -> subprocess.CompletedProcess[str]:
+    return builds.run("dlm", "build", "--quiet", DLM_PROJECT=str(project), DLM_OUT=str(out))
+
+
+def stand_in(out: Path) -> bytes:
+    """A published warehouse to be left untouched."""
+    out.mkdir(parents=True)
+    duckdb.connect(str(out / "warehouse.duckdb")).execute("create table old as select 1").close()
+    return (out / "warehouse.duckdb").read_bytes()
+
+
+def test_a_blocking_check_leaves_the_published_warehouse(
+    copied_project: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    before = stand_in(out)
+    test = copied_project / "tests" / "data" / "always_fails.sql"
+    test.parent.mkdir(parents=True)
+    test.write_text("select * from {{ ref('dim_patient') }}\n", encoding="utf-8")
+    done = build_copy(copied_project, out)
+    assert done.returncode == 1, done.stderr
+    assert "always_fails" in done.stderr
+    assert (out / "warehouse.duckdb").read_bytes() == before
+
+
+def test_a_refused_seed_names_file_line_and_column(copied_project: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    before = stand_in(out)
+    path = copied_project / "seeds" / "eortc" / "eortc__pathology.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("VIABLE", "VIABEL", 1), "utf-8")
+    done = build_copy(copied_project, out)
+    assert done.returncode == 3
+    assert "seeds/eortc/eortc__pathology.csv, line 1, column VIABLE: is missing" in done.stderr
+    assert "VIABEL" in done.stderr
+    assert (out / "warehouse.duckdb").read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals differ")
+def test_a_killed_build_changes_nothing_and_the_next_succeeds(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    before = stand_in(out)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dlm", "build", "--quiet", "--out", str(out)],
+        cwd=builds.PROJECT,
+        env=os.environ | {"PYTHONPATH": str(builds.PROJECT / "python")},
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 60
+    while not (out / "work.duckdb").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(2)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert (out / "warehouse.duckdb").read_bytes() == before
+    done = builds.run("dlm", "build", "--quiet", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    assert duckdb.connect(str(out / "warehouse.duckdb"), read_only=True).execute(
+        "select count(*) > 0 from marts.modality_concordance"
+    ).fetchall() == [(True,)]
