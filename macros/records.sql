@@ -1,0 +1,108 @@
+{#- Records of one form from every source: united, told apart by key, limited to the clinical cut-off. -#}
+
+{#- Hash of a natural key; the same text gives the same key on every build and engine. -#}
+{% macro key_of(parts) -%}
+    md5(
+        concat_ws(
+            '|',
+            {%- for part in parts %}
+            coalesce(cast({{ part }} as varchar), ''){{ ',' if not loop.last }}
+            {%- endfor %}
+        )
+    )
+{%- endmacro %}
+
+
+{#-
+CTEs `united` (all sources) and `kept`: one row per record key. Of conflicting duplicates (rule GN03) the
+greatest payload hash is kept, whatever the order of files; quality.conflicting_duplicates lists them all.
+Records of patients who registered after the cut-off are left out.
+-#}
+{% macro united(form) -%}
+{%- set columns = ['source'] + canonical_columns(form) -%}
+{%- if 'lesion_no' in columns -%}
+    {%- do columns.append('lesion_id') -%}
+{%- endif -%}
+{%- do columns.extend(['record_key', 'payload_hash']) -%}
+united as (
+    {%- for source in source_names() %}
+    select
+        {%- for column in columns %}
+        {{ column }},
+        {%- endfor %}
+    from {{ ref('stg_' ~ source ~ '__' ~ form) }}
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
+),
+
+contested as (
+    select
+        record_key,
+        max(payload_hash || source) as winner,
+    from united
+    group by record_key
+    having count(*) > 1
+),
+{% if form != 'registration' and cutoff_date() %}
+registered_later as (
+    select patient_id
+    from {{ ref('int_registrations') }}
+    where registration_date > {{ cutoff_date() }}
+),
+{% endif %}
+kept as (
+    select united.*
+    from united
+    left join contested on united.record_key = contested.record_key
+    {%- if form != 'registration' and cutoff_date() %}
+    left join registered_later on united.patient_id = registered_later.patient_id
+    {%- endif %}
+    where
+        (contested.record_key is null or united.payload_hash || united.source = contested.winner)
+        {%- if form != 'registration' and cutoff_date() %}
+        and registered_later.patient_id is null
+        {%- endif %}
+),
+{%- endmacro %}
+
+
+{#- A date of a record, null when it lies after the cut-off: what it tells was not known then. -#}
+{% macro until_cutoff(date_column) -%}
+    {%- if cutoff_date() -%}
+    case when {{ date_column }} <= {{ cutoff_date() }} then {{ date_column }} end
+    {%- else -%}
+    {{ date_column }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- A column that goes with a date, replaced by the cut-off (or `cap`) where the date lies after it. -#}
+{% macro capped_at_cutoff(column, date_column, cap=none) -%}
+    {%- if cutoff_date() -%}
+    case
+        when {{ date_column }} > {{ cutoff_date() }} then {{ cap or cutoff_date() }}
+        else {{ column }}
+    end
+    {%- else -%}
+    {{ column }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- Code yes or no as boolean. -#}
+{% macro is_yes(column) -%}
+    case {{ column }} when 'yes' then true when 'no' then false end
+{%- endmacro %}
+
+
+{#- Natural key of a finding as people cite it: JP07-012|visit 3, with the lesion where it is about one. -#}
+{% macro finding_reference(relation='') -%}
+    concat_ws(
+        '|',
+        {{ relation }}patient_id,
+        'visit ' || cast({{ relation }}visit_no as varchar),
+        {{ relation }}lesion_id
+    )
+{%- endmacro %}
