@@ -106,3 +106,31 @@ kept as (
         {{ relation }}lesion_id
     )
 {%- endmacro %}
+
+
+{#- Distinct texts of a group, sorted and joined; null when there are none. -#}
+{% macro sorted_texts(expression) -%}
+    {{ return(adapter.dispatch('sorted_texts')(expression)) }}
+{%- endmacro %}
+
+{% macro default__sorted_texts(expression) -%}
+    string_agg(distinct {{ expression }}, ', ' order by {{ expression }})
+{%- endmacro %}
+
+{% macro spark__sorted_texts(expression) -%}
+    nullif(array_join(sort_array(collect_set({{ expression }})), ', '), '')
+{%- endmacro %}
+
+
+{#- Band of a size by the limits of var size_band_limits_mm; a size on a limit belongs below it. -#}
+{% macro size_band(size_mm) -%}
+    {%- set limits = var('size_band_limits_mm') -%}
+    case
+        when {{ size_mm }} is null then 'missing'
+        {%- for limit in limits %}
+        when {{ size_mm }} <= {{ limit }}
+            then '{{ '<=' if loop.first else '>' ~ limits[loop.index0 - 1] ~ '-' }}{{ limit }} mm'
+        {%- endfor %}
+        else '>{{ limits[-1] }} mm'
+    end
+{%- endmacro %}

@@ -1,0 +1,49 @@
+with
+
+findings as (select * from {{ ref('int_findings') }}),
+
+operations as (select * from {{ ref('int_operations') }}),
+
+registrations as (select * from {{ ref('int_registrations') }}),
+
+-- One visit may hold several findings; each repeats the facts of the visit.
+visits as (
+    select
+        patient_key,
+        patient_id,
+        visit_no,
+        max(visit_date) as visit_date,
+        max(imaging_date) as imaging_date,
+        -- "dead" outlives "alive" where findings of one visit differ.
+        max(vital_status) as vital_status,
+        max(case when is_recurrence then 1 else 0 end) = 1 as has_recurrence,
+        min(case when is_recurrence then recurrence_date end) as recurrence_date,
+        {{ sorted_texts('case when is_recurrence then recurrence_place end') }}
+            as recurrence_places,
+        cast(count(distinct case when is_regrowth then lesion_id end) as integer)
+            as n_lesions_regrown,
+        cast(
+            count(distinct case when later_treatment is not null then lesion_id end) as integer
+        ) as n_lesions_treated_later,
+    from findings
+    group by patient_key, patient_id, visit_no
+)
+
+select
+    {{ key_of(['visits.patient_id', 'visits.visit_no']) }} as followup_key,
+    visits.patient_key,
+    visits.patient_id,
+    registrations.site_id,
+    visits.visit_no,
+    visits.visit_date,
+    visits.imaging_date,
+    {{ days_between('operations.surgery_date', 'visits.visit_date') }} as days_since_surgery,
+    visits.vital_status,
+    visits.has_recurrence,
+    visits.recurrence_date,
+    visits.recurrence_places,
+    visits.n_lesions_regrown,
+    visits.n_lesions_treated_later,
+from visits
+left join operations on visits.patient_id = operations.patient_id
+left join registrations on visits.patient_id = registrations.patient_id

@@ -1,0 +1,40 @@
+with
+
+surgeries as (select * from {{ ref('int_surgeries') }}),
+
+plans as (
+    select
+        patient_id,
+        max(planned_stages) as planned_stages,
+        max(case when performed = 'yes' then 1 else 0 end) = 1 as says_performed,
+    from surgeries
+    group by patient_id
+),
+
+counted as (
+    select
+        patient_id,
+        min(surgery_date) as first_surgery_date,
+        max(stage) as day_zero_stage,
+        count(*) as n_stages_performed,
+    from surgeries
+    where is_counted_stage
+    group by patient_id
+)
+
+select
+    plans.patient_id,
+    counted.patient_id is not null as is_operated,
+    plans.says_performed,
+    cast(plans.planned_stages as integer) as planned_stages,
+    cast(coalesce(counted.n_stages_performed, 0) as integer) as n_stages_performed,
+    counted.first_surgery_date,
+    counted.day_zero_stage,
+    day_zero.surgery_date,
+    day_zero.r_status,
+from plans
+left join counted on plans.patient_id = counted.patient_id
+left join surgeries as day_zero
+    on
+        counted.patient_id = day_zero.patient_id
+        and counted.day_zero_stage = day_zero.stage

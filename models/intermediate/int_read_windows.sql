@@ -1,0 +1,64 @@
+with
+
+reads as (select * from {{ ref('int_reads') }}),
+
+lesions as (select * from {{ ref('int_lesion_records') }}),
+
+registrations as (select * from {{ ref('int_registrations') }}),
+
+operations as (select * from {{ ref('int_operations') }}),
+
+dispositions as (select * from {{ ref('int_lesion_dispositions') }}),
+
+-- Why a read stands outside its window; null when it stands inside.
+judged as (
+    select
+        reads.read_key,
+        case
+            when lesions.lesion_id is null then 'unknown_lesion'
+            when reads.read_status = 'not_done' then 'not_done'
+            when reads.read_status = 'missing' then 'no_verdict'
+            when reads.read_date is null then 'no_date'
+            when
+                reads.timepoint in ('baseline', 'preop') and reads.modality in ('CT', 'MRI')
+                or reads.timepoint = 'intraop' and reads.modality in ('IOUS', 'CEIOUS')
+                or reads.timepoint = 'followup' and reads.modality is not null
+                then case reads.timepoint
+                    when 'baseline' then case
+                        when reads.read_date > registrations.chemo_start_date
+                            then 'after_chemotherapy_start'
+                    end
+                    when 'preop' then case
+                        when reads.read_date > operations.first_surgery_date
+                            then 'after_first_stage'
+                    end
+                    when 'intraop' then case
+                        when
+                            dispositions.disposition_date
+                            between reads.read_date_lower and reads.read_date_upper
+                            then null
+                        else 'not_at_stage_of_disposition'
+                    end
+                    when 'followup' then case
+                        when reads.read_date > operations.surgery_date then null
+                        else 'not_after_surgery'
+                    end
+                end
+            else 'modality_not_of_timepoint'
+        end as outside_reason,
+    from reads
+    left join lesions on reads.lesion_id = lesions.lesion_id
+    left join registrations on reads.patient_id = registrations.patient_id
+    left join operations on reads.patient_id = operations.patient_id
+    left join dispositions on reads.lesion_id = dispositions.lesion_id
+)
+
+select
+    reads.*,
+    judged.outside_reason is null as is_in_window,
+    judged.outside_reason,
+    -- Who overrules whom; a reader of unknown role stands with the local ones.
+    case reads.reader_role when 'adjudicator' then 1 when 'central' then 2 else 3 end
+        as reader_rank,
+from reads
+inner join judged on reads.read_key = judged.read_key
