@@ -1,0 +1,361 @@
+"""What the marts should recover, derived from the forms once more and without SQL.
+
+This is the oracle of the tests: the derivation rules of the trial (version 1), written
+independently of the models. It reads canonical forms (see ``common``) and knows nothing of how they
+were sampled. Every function names the rule it follows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from dlm.synthetic.common import Bools, Floats, Tables, day_date, day_number, text, where
+
+PREOP_WINDOW_DAYS = 42
+REFERENCE_DAYS = 730
+DAYS_PER_MONTH = 30.4375
+ROLE_RANK = {"adjudicator": 0, "central": 1, "local": 2}
+LESION = ["patient_id", "lesion_no"]
+DETERMINATE = ("viable", "nonviable")
+
+
+@dataclass(frozen=True)
+class Derived:
+    """One row per patient and one per lesion record, with every derived flag."""
+
+    patients: pd.DataFrame
+    lesions: pd.DataFrame
+
+
+def used_dates(days: pd.Series, precision: pd.Series) -> pd.Series:
+    """The day a partial date counts as: the 15th of the month, 1 July of the year."""
+    used = days.to_numpy(dtype=np.float64).copy()
+    kind = precision.to_numpy(dtype=object)
+    for row in np.flatnonzero((kind != "day") & ~np.isnan(used)):
+        known = day_date(used[row])
+        month, day = (known.month, 15) if kind[row] == "month" else (7, 1)
+        used[row] = day_number(known.year, month, day)
+    return pd.Series(used, index=days.index)
+
+
+def derive(tables: Tables) -> Derived:
+    """Apply the derivation rules to the forms."""
+    forms = {name: frame.copy() for name, frame in tables.items()}
+    followup = forms["followup"]
+    followup["recurrence_date"] = used_dates(
+        followup["recurrence_date"], followup["recurrence_date_precision"]
+    )
+    outcome = forms["outcome"]
+    outcome["death_date"] = used_dates(outcome["death_date"], outcome["death_date_precision"])
+    stages = _stages(forms["surgery"])
+    final = _final_dispositions(forms["disposition"], stages)
+    reads = _accepted_reads(forms["read"], forms["registration"], stages, final)
+    lesions = _lesions(forms["lesion"], reads, stages, final)
+    lesions = _reference(lesions, forms["pathology"], followup, outcome, stages)
+    lesions = _evaluable(lesions)
+    patients = _patients(forms["registration"], lesions, stages, forms["surgery"])
+    return Derived(_endpoints(patients, followup, outcome), lesions)
+
+
+def _stages(surgery: pd.DataFrame) -> pd.DataFrame:
+    """First performed stage and day 0, the last performed one, per operated patient (rule 3)."""
+    done = surgery[(surgery["performed"] == "yes") & surgery["surgery_date"].notna()]
+    done = done.sort_values(["patient_id", "stage"])
+    grouped = done.groupby("patient_id")
+    return pd.DataFrame(
+        {
+            "first_surgery_date": grouped["surgery_date"].min(),
+            "surgery_date": grouped["surgery_date"].last(),
+            "n_stages_performed": grouped.size(),
+        }
+    ).reset_index()
+
+
+def _final_dispositions(disposition: pd.DataFrame, stages: pd.DataFrame) -> pd.DataFrame:
+    """The disposition standing at day 0: that of the greatest stage performed (rule 3)."""
+    last = disposition.sort_values([*LESION, "stage"]).drop_duplicates(LESION, keep="last")
+    last = last[last["patient_id"].isin(stages["patient_id"])]
+    return last[[*LESION, "action", "stage"]].rename(
+        columns={"action": "disposition", "stage": "disposition_stage"}
+    )
+
+
+def _accepted_reads(
+    read: pd.DataFrame, registration: pd.DataFrame, stages: pd.DataFrame, final: pd.DataFrame
+) -> pd.DataFrame:
+    """The accepted read per lesion, modality and timepoint.
+
+    Of the latest exam in the window: adjudicator, else central, else local; local readers who
+    disagree make it not evaluable; ties by reader id. An exam that was not done only counts where
+    there is no other.
+    """
+    frame = read[read["timepoint"] != "followup"]
+    frame = frame.merge(
+        registration[["patient_id", "chemo_start_date"]], on="patient_id", how="left"
+    )
+    frame = frame.merge(stages, on="patient_id", how="left")
+    frame = frame.merge(final, on=LESION, how="left")
+    stage_date = np.where(
+        frame["disposition_stage"] == 1, frame["first_surgery_date"], frame["surgery_date"]
+    )
+    timepoint, date = frame["timepoint"], frame["read_date"]
+    in_window = (
+        ((timepoint == "baseline") & ~(date > frame["chemo_start_date"]))
+        | ((timepoint == "preop") & ~(date > frame["first_surgery_date"]))
+        | ((timepoint == "intraop") & (date == stage_date))
+    )
+    said = frame["verdict"].isin(["visible", "not_visible", "not_evaluable"]) & date.notna()
+    keys = [*LESION, "modality", "timepoint"]
+    done = frame[in_window & said].copy()
+    done = done[done["read_date"] == done.groupby(keys)["read_date"].transform("max")]
+    done["rank"] = done["reader_role"].map(ROLE_RANK)
+    done = done[done["rank"] == done.groupby(keys)["rank"].transform("min")]
+    opinions = done.groupby(keys)["verdict"].transform("nunique")
+    torn = ((done["reader_role"] == "local") & (opinions > 1)).to_numpy()
+    done["verdict"] = where(torn, "not_evaluable", done["verdict"])
+    accepted = done.sort_values([*keys, "reader_id"]).drop_duplicates(keys)
+    absent = frame[frame["verdict"] == "not_done"].drop_duplicates(keys)
+    both = pd.concat([accepted, absent], ignore_index=True).drop_duplicates(keys)
+    return both[[*keys, "verdict", "read_date", "conditions_met"]]
+
+
+def _lesions(
+    lesion: pd.DataFrame, reads: pd.DataFrame, stages: pd.DataFrame, final: pd.DataFrame
+) -> pd.DataFrame:
+    frame = lesion[[*LESION, "segment", "baseline_size"]]
+    for timepoint, modality, name in (
+        ("baseline", "CT", "baseline_ct"),
+        ("baseline", "MRI", "baseline_mri"),
+        ("preop", "CT", "ct"),
+        ("preop", "MRI", "mri"),
+        ("intraop", "IOUS", "ious"),
+        ("intraop", "CEIOUS", "ceious"),
+    ):
+        part = reads[(reads["timepoint"] == timepoint) & (reads["modality"] == modality)]
+        part = part[[*LESION, "verdict", "read_date", "conditions_met"]].rename(
+            columns={
+                "verdict": f"{name}_verdict",
+                "read_date": f"{name}_date",
+                "conditions_met": f"{name}_conditions",
+            }
+        )
+        frame = frame.merge(part, on=LESION, how="left")
+        frame[f"{name}_verdict"] = frame[f"{name}_verdict"].fillna("missing")
+    frame = frame.merge(stages, on="patient_id", how="left").merge(final, on=LESION, how="left")
+    frame["is_operated"] = frame["surgery_date"].notna()
+    seen = (frame["baseline_ct_verdict"] == "visible") | (
+        frame["baseline_mri_verdict"] == "visible"
+    )
+    frame["is_baseline_lesion"] = seen
+    gone = (frame["ct_verdict"] == "not_visible") & seen & frame["is_operated"]
+    frame["is_dlm"] = gone
+    frame["is_confirmed_dlm"] = gone & (frame["mri_verdict"] == "not_visible")
+    visible = gone & (frame["mri_verdict"] == "visible")
+    known = where(frame["is_confirmed_dlm"].to_numpy(), "confirmed", "mri_unknown")
+    group = where(visible.to_numpy(), "mri_visible", known)
+    frame["mri_group"] = where(gone.to_numpy(), group, "")
+    return frame
+
+
+def _reference(
+    lesions: pd.DataFrame,
+    pathology: pd.DataFrame,
+    followup: pd.DataFrame,
+    outcome: pd.DataFrame,
+    stages: pd.DataFrame,
+) -> pd.DataFrame:
+    """The truth of each lesion, its standard and the reason (rules 1 and 2)."""
+    frame = lesions.copy()
+    spot = followup[followup["recurrence_place"] == "at_spot"]
+    regrown = spot.groupby(LESION)["recurrence_date"].min().rename("regrowth_date")
+    later = followup[followup["later_treatment"] == "resected"]
+    removed = later.groupby(LESION)["later_treatment_date"].min().rename("later_resection_date")
+    frame = frame.merge(regrown.reset_index(), on=LESION, how="left")
+    frame = frame.merge(removed.reset_index(), on=LESION, how="left")
+    imaged = followup.groupby("patient_id")["imaging_date"].max().rename("last_imaging_date")
+    frame = frame.merge(imaged.reset_index(), on="patient_id", how="left")
+    frame = frame.merge(outcome[["patient_id", "death_date"]], on="patient_id", how="left")
+
+    slides = pathology.sort_values([*LESION, "pathology_date", "specimen_id"])
+    slides = slides[[*LESION, "pathology_date", "specimen_found", "viable_cells"]]
+    at_surgery = slides.drop_duplicates(LESION)
+    frame = frame.merge(at_surgery, on=LESION, how="left")
+    left = (frame["disposition"] == "left_in_place").to_numpy()
+    resected = (frame["disposition"] == "resected").to_numpy()
+    taken_later = left & frame["later_resection_date"].notna().to_numpy()
+    has_later = taken_later & (frame["pathology_date"] >= frame["later_resection_date"]).to_numpy()
+    verdict, reason = _from_slides(frame)
+    on_slides = resected | has_later
+
+    since_regrowth = (frame["regrowth_date"] - frame["surgery_date"]).to_numpy()
+    grew = ~np.isnan(since_regrowth) & (since_regrowth <= REFERENCE_DAYS)
+    followed = (frame["last_imaging_date"] - frame["surgery_date"]).to_numpy() >= REFERENCE_DAYS
+    limit = frame["surgery_date"].to_numpy() + REFERENCE_DAYS
+    died = frame["death_date"].to_numpy() < limit
+    watched = [
+        (~frame["is_operated"].to_numpy(), "indeterminate", "no_surgery", "none"),
+        (on_slides, verdict, reason, where(resected, "pathology", "later_pathology")),
+        (taken_later, "indeterminate", "resected_later_no_pathology", "none"),
+        (left & grew, "viable", "regrowth_at_spot", "imaging_followup"),
+        (left & followed, "nonviable", "no_regrowth_by_limit", "imaging_followup"),
+        (left & died, "indeterminate", "died_before_limit", "none"),
+        (left, "indeterminate", "followup_short", "none"),
+        (
+            frame["disposition"].eq("ablated").to_numpy(),
+            "indeterminate",
+            "ablated_no_specimen",
+            "none",
+        ),
+    ]
+    n = len(frame)
+    columns = (text(n, "indeterminate"), text(n, "no_disposition"), text(n, "none"))
+    for condition, *values in reversed(watched):
+        columns = tuple(
+            where(condition, value, column) for value, column in zip(values, columns, strict=True)
+        )
+    frame["reference_verdict"], frame["reference_reason"], frame["reference_standard"] = columns
+    return frame
+
+
+def _from_slides(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Verdict and reason of the specimen (rule 2)."""
+    cells = frame["viable_cells"]
+    none = frame["pathology_date"].isna().to_numpy()
+    lost = (frame["specimen_found"] == "no").to_numpy()
+    reason = where((cells == "yes").to_numpy(), "viable_cells", "pathology_not_evaluable")
+    reason = where((cells == "no").to_numpy(), "no_viable_cells", reason)
+    reason = where(lost, "specimen_not_found", reason)
+    reason = where(none, "no_pathology", reason)
+    verdict = where(reason == "viable_cells", "viable", "indeterminate")
+    return where(reason == "no_viable_cells", "nonviable", verdict), reason
+
+
+def _evaluable(lesions: pd.DataFrame) -> pd.DataFrame:
+    """Conditions met, in time, truth determinate; else the first reason that applies."""
+    frame = lesions.copy()
+    reasons = ["reference_" + frame["reference_reason"]]
+    tests: list[Bools] = [(~frame["reference_verdict"].isin(DETERMINATE)).to_numpy()]
+    for name in ("mri", "ct"):
+        days = (frame["first_surgery_date"] - frame[f"{name}_date"]).to_numpy()
+        verdict = frame[f"{name}_verdict"]
+        for label, test in (
+            ("out_of_window", ~(days <= PREOP_WINDOW_DAYS)),
+            ("conditions_not_met", (frame[f"{name}_conditions"] != "yes").to_numpy()),
+            ("not_evaluable", (verdict == "not_evaluable").to_numpy()),
+            ("not_done", verdict.isin(["not_done", "missing"]).to_numpy()),
+        ):
+            reasons.append(pd.Series(text(len(frame), f"{name}_{label}")))
+            tests.append(np.asarray(test))
+    reasons.append(pd.Series(text(len(frame), "no_surgery")))
+    tests.append(~frame["is_operated"].to_numpy())
+    why = text(len(frame))
+    for test, label in zip(tests, reasons, strict=True):
+        why = where(test, label.to_numpy(dtype=object), why)
+    frame["not_evaluable_reason"] = why
+    frame["is_evaluable"] = why == ""
+    frame["is_evaluable_ceious"] = frame["is_evaluable"] & (frame["ceious_conditions"] == "yes")
+    return frame
+
+
+def _patients(
+    registration: pd.DataFrame, lesions: pd.DataFrame, stages: pd.DataFrame, surgery: pd.DataFrame
+) -> pd.DataFrame:
+    """Counts and groups per patient (rules 5 and 6)."""
+    own = lesions[lesions["is_baseline_lesion"]]
+    complete = own["ct_verdict"].isin(["visible", "not_visible", "not_evaluable"])
+    complete &= own["mri_verdict"].isin(["visible", "not_visible", "not_evaluable"])
+    confirmed = own["is_confirmed_dlm"]
+    visible = own["mri_group"] == "mri_visible"
+    nonviable = own["is_evaluable"] & (own["reference_verdict"] == "nonviable")
+    ceious = confirmed & (own["ceious_verdict"] == "not_visible")
+    flags = {
+        "n_baseline_lesions": own["is_baseline_lesion"],
+        "n_incomplete": ~complete,
+        "n_dlm": own["is_dlm"],
+        "n_confirmed": confirmed,
+        "n_visible": visible,
+        "n_unknown": own["mri_group"] == "mri_unknown",
+        "n_evaluable_confirmed": confirmed & own["is_evaluable"],
+        "n_nonviable_confirmed": confirmed & nonviable,
+        "n_evaluable_visible": visible & own["is_evaluable"],
+        "n_nonviable_visible": visible & nonviable,
+        "n_evaluable_dlm": own["is_dlm"] & own["is_evaluable"],
+        "n_nonviable_dlm": own["is_dlm"] & nonviable,
+        "n_ceious": ceious,
+        "n_evaluable_ceious": ceious & own["is_evaluable_ceious"],
+        "n_nonviable_ceious": ceious & own["is_evaluable_ceious"] & nonviable,
+        "n_confirmed_left": confirmed & (own["disposition"] == "left_in_place"),
+        "n_confirmed_resected": confirmed & (own["disposition"] == "resected"),
+        "n_dlm_without_ious": own["is_dlm"] & own["ious_verdict"].isin(["missing", "not_done"]),
+    }
+    counted = pd.DataFrame(flags).assign(patient_id=own["patient_id"]).groupby("patient_id").sum()
+    frame = registration.merge(counted.reset_index(), on="patient_id", how="left")
+    frame[list(flags)] = frame[list(flags)].fillna(0).astype(np.int64)
+    frame = frame.merge(stages, on="patient_id", how="left")
+    frame["is_operated"] = frame["surgery_date"].notna()
+    frame["has_complete_preop_imaging"] = (
+        frame["is_operated"] & (frame["n_incomplete"] == 0) & (frame["n_baseline_lesions"] > 0)
+    )
+    some_left = (frame["n_confirmed_left"] > 0).to_numpy()
+    all_resected = (frame["n_confirmed_resected"] == frame["n_confirmed"]).to_numpy()
+    group = where(some_left, "some_left", where(all_resected, "all_resected", "neither"))
+    frame["resection_group"] = where((frame["n_confirmed"] > 0).to_numpy(), group, "")
+    planned = surgery.groupby("patient_id")["planned_stages"].max().rename("planned_stages")
+    return frame.merge(planned.reset_index(), on="patient_id", how="left")
+
+
+def _endpoints(
+    patients: pd.DataFrame, followup: pd.DataFrame, outcome: pd.DataFrame
+) -> pd.DataFrame:
+    """RFS and OS in days from day 0, with event flags; ``nan`` where there is no row (rule 6)."""
+    frame = patients.merge(
+        outcome[["patient_id", "death_date", "last_contact_date"]], on="patient_id", how="left"
+    )
+    recurred = followup[followup["recurrence"] == "yes"]
+    first = recurred.groupby("patient_id")["recurrence_date"].min().rename("recurrence_date")
+    imaged = followup.groupby("patient_id")["imaging_date"].max().rename("last_imaging_date")
+    frame = frame.merge(first.reset_index(), on="patient_id", how="left")
+    frame = frame.merge(imaged.reset_index(), on="patient_id", how="left")
+    origin = frame["surgery_date"].to_numpy()
+    event = np.fmin(frame["recurrence_date"].to_numpy(), frame["death_date"].to_numpy())
+    assessed = np.fmax(frame["last_imaging_date"].to_numpy(), origin)
+    too_early = frame["recurrence_date"].to_numpy() < origin
+    frame["recurrence_before_day_zero"] = too_early
+    frame["rfs_event"] = ~np.isnan(event)
+    days = np.where(np.isnan(event), assessed, event) - origin
+    frame["rfs_days"] = np.where(too_early, np.nan, days)
+    death = frame["death_date"].to_numpy()
+    frame["os_event"] = ~np.isnan(death)
+    frame["os_days"] = np.where(np.isnan(death), frame["last_contact_date"], death) - origin
+    return frame
+
+
+def median_days(days: Floats, event: Bools) -> float:
+    """Kaplan-Meier median: the first day on which survival is 0.5 or less; ``nan`` if never."""
+    times = np.unique(days[event])
+    at_risk = np.array([(days >= t).sum() for t in times])
+    died = np.array([(event & (days == t)).sum() for t in times])
+    survival = np.cumprod(1 - died / at_risk)
+    below = np.flatnonzero(survival <= 0.5 + 1e-12)
+    return float(times[below[0]]) if len(below) else float("nan")
+
+
+def logrank_p(days: Floats, event: Bools, group: Bools) -> float:
+    """p value of the two-group log-rank test."""
+    times = np.unique(days[event])
+    observed = expected = variance = 0.0
+    for t in times:
+        risk = days >= t
+        n, n1 = risk.sum(), (risk & group).sum()
+        d = (event & (days == t)).sum()
+        observed += (event & (days == t) & group).sum()
+        expected += d * n1 / n
+        if n > 1:
+            variance += d * (n1 / n) * (1 - n1 / n) * (n - d) / (n - 1)
+    if variance == 0:
+        return float("nan")
+    return float(stats.chi2.sf((observed - expected) ** 2 / variance, 1))
