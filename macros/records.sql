@@ -14,9 +14,9 @@
 
 
 {#-
-CTEs `united` (all sources) and `kept`: one row per record key. Of conflicting duplicates (rule GN03) the
-greatest payload hash is kept, whatever the order of files; quality.conflicting_duplicates lists them all.
-Records of patients who registered after the cut-off are left out.
+CTEs `united` (all sources) and `kept`: one row per record key, the winner where duplicates conflict;
+quality.conflicting_duplicates lists the others. Records of patients who registered after the cut-off are
+left out.
 -#}
 {% macro united(form) -%}
 {%- set columns = ['source'] + canonical_columns(form) -%}
@@ -24,6 +24,14 @@ Records of patients who registered after the cut-off are left out.
     {%- do columns.append('lesion_id') -%}
 {%- endif -%}
 {%- do columns.extend(['record_key', 'payload_hash']) -%}
+contested as (
+    select
+        record_key,
+        winner,
+    from {{ ref('int_contested_records') }}
+    where form = '{{ form }}'
+),
+
 united as (
     {%- for source in source_names() %}
     select
@@ -35,15 +43,6 @@ united as (
     union all
     {%- endif %}
     {%- endfor %}
-),
-
-contested as (
-    select
-        record_key,
-        max(payload_hash || source) as winner,
-    from united
-    group by record_key
-    having count(*) > 1
 ),
 {% if form != 'registration' and cutoff_date() %}
 registered_later as (
