@@ -15,7 +15,8 @@ import pandas as pd
 from dlm.contracts import load_contracts
 from dlm.project import find_places
 from dlm.synthetic import files, habits
-from dlm.synthetic.common import stream
+from dlm.synthetic.calibrate import calibrated_trial, find_targets
+from dlm.synthetic.common import Tables, stream
 from dlm.synthetic.sample import file_trial, sample_trial
 
 FAULT_KINDS: tuple[str, ...] = ()
@@ -34,9 +35,7 @@ def write_trial(
     tell = progress or (lambda message: None)
     reference = find_places().project / "seeds" / "reference"
     sites = pd.read_csv(reference / "ref_sites.csv", dtype=str, keep_default_na=False)
-    n = round(REGISTERED_AT_SCALE_1 * scale * (1 + 0.03 * stream(seed, "size").standard_normal()))
-    tell(f"drawing {n} patients")
-    tables = file_trial(sample_trial(seed, n, sites))
+    tables = file_trial(_draw(seed, scale, sites, tell))
     codes = habits.read_code_lists(reference / "ref_codelists.csv")
     contracts = load_contracts()
     written = {}
@@ -48,3 +47,14 @@ def write_trial(
         files.write_seeds(out, written, contracts.values())
     else:
         files.write_delivery(out, written, contracts.values())
+
+
+def _draw(seed: int, scale: float, sites: pd.DataFrame, tell: Callable[[str], None]) -> Tables:
+    """The patients of a trial: calibrated where the seed has targets, else as they fall."""
+    targets = find_targets(seed, scale)
+    if targets is not None:
+        return calibrated_trial(targets, sites, tell)
+    spread = 1 + 0.03 * stream(seed, "size").standard_normal()
+    n = round(REGISTERED_AT_SCALE_1 * scale * spread)
+    tell(f"drawing {n} patients")
+    return sample_trial(seed, n, sites)

@@ -62,7 +62,7 @@ def sample_fates(
     between = stages["_recurrence_between"].to_numpy()
     regrowth = left.groupby("p")["_regrows"].min().reindex(frame["p"]).to_numpy(dtype=np.float64)
     bad_news = np.fmin(np.fmin(relapse, regrowth), between)
-    after_bad_news = bad_news + 60 + np.floor(exponential(rng, n, 3200.0))
+    after_bad_news = bad_news + 60 + np.floor(exponential(rng, n, 4200.0))
     unrelated = origin + 30 + np.floor(exponential(rng, n, 21000.0))
     death = np.fmin(after_bad_news, unrelated)
     early = operated & chance(rng, n, 0.006)
@@ -109,7 +109,7 @@ def build_visits(rng: np.random.Generator, fates: pd.DataFrame) -> pd.DataFrame:
     for japanese, plan in ((True, TRIANNUAL), (False, QUARTERLY)):
         group = operated[(operated["_source"] == "jcog") == japanese]
         days = group["_origin"].to_numpy()[:, None] + plan[None, :].astype(np.float64)
-        days = days + np.round(8 * rng.standard_normal(days.shape))
+        days = days + np.round(14 * rng.standard_normal(days.shape))
         came = (days <= group["_end"].to_numpy()[:, None] - 3) & (rng.random(days.shape) < 0.97)
         row, _ = np.nonzero(came)
         parts.append(pd.DataFrame({"p": group["p"].to_numpy()[row], "visit_date": days[came]}))
@@ -125,7 +125,7 @@ def build_visits(rng: np.random.Generator, fates: pd.DataFrame) -> pd.DataFrame:
     visits = visits.sort_values(["p", "visit_date"], ignore_index=True)
     n = len(visits)
     imaging = visits["visit_date"].to_numpy() - np.where(
-        chance(rng, n, 0.4), whole(rng, n, 0, 5), 0
+        chance(rng, n, 0.6), whole(rng, n, 1, 14), 0
     )
     must = visits.merge(fates[["p", "_relapse", "_between"]], on="p", how="left")
     found_then = (must["_relapse"] == must["visit_date"]) | (must["_between"] == must["visit_date"])
@@ -257,7 +257,7 @@ def _later_treatment(
         lost=np.zeros(n, dtype=bool),
     )
     pathology["_specimen"] = "L-" + traits["lesion_no"].astype(int).astype(str)
-    reported = traits["_grown"].to_numpy(dtype=bool) | ~chance(rng, n, 0.15)
+    reported = traits["_grown"].to_numpy(dtype=bool) | ~chance(rng, n, 0.25)
     later["recurrence"] = "no"
     return later, pathology[reported].reset_index(drop=True)
 

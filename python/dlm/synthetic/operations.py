@@ -169,13 +169,20 @@ def build_pathology(rng: np.random.Generator, dispositions: pd.DataFrame) -> pd.
         rng,
         resected["p"].to_numpy(),
         resected["lesion_no"].to_numpy(),
-        resected["_stage_date"].to_numpy() + whole(rng, n, 4, 21),
+        _report_dates(rng, resected),
         resected["_dead"].to_numpy(),
         resected["_size_after"].to_numpy(),
         lost=chance(rng, n, np.where(resected["_ct_gone"].to_numpy(), 0.07, 0.004)),
     )
     frame["_specimen"] = resected["_specimen"]
     return frame[reported].reset_index(drop=True)
+
+
+def _report_dates(rng: np.random.Generator, resected: pd.DataFrame) -> Floats:
+    """Day of the pathology report: one for all specimens of a stage."""
+    stage = resected.groupby(["p", "stage"], sort=False).ngroup().to_numpy()
+    delay = whole(rng, int(stage.max(initial=-1)) + 1, 4, 21)
+    return np.asarray(resected["_stage_date"].to_numpy() + delay[stage], dtype=np.float64)
 
 
 def specimen_rows(

@@ -93,16 +93,18 @@ def select_patients(tables: Tables, chosen: np.ndarray) -> Tables:
     }
 
 
-def file_trial(tables: Tables) -> Tables:
-    """Give patients and specimens their ids, and put the records in the order of their keys.
-
-    Patients are numbered within their site in the order of registration.
-    """
+def patient_ids(tables: Tables) -> pd.Series:
+    """Id of each patient by number ``p``: counted within the site in the order of registration."""
     patients = tables["registration"].sort_values(["site_id", "registration_date", "p"])
     number = patients.groupby("site_id").cumcount() + 1
     width = max(3, len(str(int(number.max()))))
     ids = patients["site_id"] + "-" + number.astype(str).str.zfill(width)
-    lookup = pd.Series(ids.to_numpy(dtype=object), index=patients["p"].to_numpy())
+    return pd.Series(ids.to_numpy(dtype=object), index=patients["p"].to_numpy())
+
+
+def file_trial(tables: Tables) -> Tables:
+    """Give patients and specimens their ids, and put the records in the order of their keys."""
+    lookup = patient_ids(tables)
     filed: Tables = {}
     for form in FORMS:
         frame = tables[form].copy()

@@ -116,11 +116,13 @@ def _accepted_reads(
     done = done[done["rank"] == done.groupby(keys)["rank"].transform("min")]
     opinions = done.groupby(keys)["verdict"].transform("nunique")
     torn = ((done["reader_role"] == "local") & (opinions > 1)).to_numpy()
+    done["is_torn"] = torn
     done["verdict"] = where(torn, "not_evaluable", done["verdict"])
     accepted = done.sort_values([*keys, "reader_id"]).drop_duplicates(keys)
     absent = frame[frame["verdict"] == "not_done"].drop_duplicates(keys)
     both = pd.concat([accepted, absent], ignore_index=True).drop_duplicates(keys)
-    return both[[*keys, "verdict", "read_date", "conditions_met"]]
+    both["is_torn"] = both["is_torn"] == True  # noqa: E712 - absent exams have no opinion
+    return both[[*keys, "verdict", "read_date", "conditions_met", "is_torn"]]
 
 
 def _lesions(
@@ -136,11 +138,12 @@ def _lesions(
         ("intraop", "CEIOUS", "ceious"),
     ):
         part = reads[(reads["timepoint"] == timepoint) & (reads["modality"] == modality)]
-        part = part[[*LESION, "verdict", "read_date", "conditions_met"]].rename(
+        part = part[[*LESION, "verdict", "read_date", "conditions_met", "is_torn"]].rename(
             columns={
                 "verdict": f"{name}_verdict",
                 "read_date": f"{name}_date",
                 "conditions_met": f"{name}_conditions",
+                "is_torn": f"{name}_is_torn",
             }
         )
         frame = frame.merge(part, on=LESION, how="left")
@@ -334,12 +337,16 @@ def _endpoints(
     return frame
 
 
+def survival_steps(days: Floats, event: Bools) -> tuple[Floats, Floats]:
+    """Event times and the Kaplan-Meier survival after each."""
+    times, died = np.unique(days[event], return_counts=True)
+    at_risk = len(days) - np.searchsorted(np.sort(days), times, side="left")
+    return times, np.asarray(np.cumprod(1 - died / at_risk), dtype=np.float64)
+
+
 def median_days(days: Floats, event: Bools) -> float:
     """Kaplan-Meier median: the first day on which survival is 0.5 or less; ``nan`` if never."""
-    times = np.unique(days[event])
-    at_risk = np.array([(days >= t).sum() for t in times])
-    died = np.array([(event & (days == t)).sum() for t in times])
-    survival = np.cumprod(1 - died / at_risk)
+    times, survival = survival_steps(days, event)
     below = np.flatnonzero(survival <= 0.5 + 1e-12)
     return float(times[below[0]]) if len(below) else float("nan")
 
