@@ -1,0 +1,250 @@
+"""Great Expectations' Data Docs, made to work without a network and equal from run to run.
+
+Great Expectations' own renderers make the pages. What they would load from content delivery
+networks is replaced by the files in ``dlm/assets``; clock times and random element ids, which would
+make two builds of one input differ, are left out. Only the worker imports this module, since it
+needs the slow library.
+"""
+
+from __future__ import annotations
+
+import html
+import itertools
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from great_expectations.render.renderer import (
+    ExpectationSuitePageRenderer,
+    SiteIndexPageRenderer,
+    ValidationResultsPageRenderer,
+)
+from great_expectations.render.renderer.content_block import (
+    ValidationResultsTableContentBlockRenderer,
+)
+from great_expectations.render.view import DefaultJinjaPageView
+from jinja2 import ChoiceLoader, DictLoader
+
+ASSETS = Path(__file__).resolve().parents[1] / "assets"
+STATIC = "static"
+_STYLES = (
+    "bootstrap.min.css",
+    "bootstrap-table.min.css",
+    "bootstrap-table-filter-control.min.css",
+    "data_docs.css",
+)
+_SCRIPTS = (
+    "jquery.min.js",
+    "bootstrap.bundle.min.js",
+    "bootstrap-table.min.js",
+    "bootstrap-table-filter-control.min.js",
+)
+_LICENCES = (
+    "NOTICE.md",
+    "LICENSE-jquery.txt",
+    "LICENSE-bootstrap.txt",
+    "LICENSE-bootstrap-table.txt",
+)
+_NO_CLOCK_COLUMNS = ("run_time", "run_name", "batch_identifier")
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ page_title or "Data Docs" }}</title>
+{% for name in styles %}<link rel="stylesheet" href="{{ root }}static/{{ name }}">
+{% endfor -%}
+{% for name in scripts %}<script src="{{ root }}static/{{ name }}"></script>
+{% endfor -%}
+</head>
+<body>
+<header class="dlm-bar">
+<strong>Data Docs</strong>
+<nav aria-label="Pages"><a href="{{ root }}index.html">All tables</a> ·
+<a href="{{ root }}../index.html">Quality page</a></nav>
+{% if page_title %}<span>{{ page_title | e }}</span>{% endif %}
+{% if synthetic %}<span class="dlm-synthetic">Synthetic data</span>{% endif %}
+</header>
+<main class="container-fluid pt-4 pb-4 pl-5 pr-5">
+<div class="row">
+{% include 'sidebar.j2' %}
+<div class="col-md-10 col-lg-10 col-xs-12 pl-md-4 pr-md-3">
+{% for section in sections %}
+{% set section_loop = loop -%}
+{% include 'section.j2' %}
+{% endfor %}
+</div>
+</div>
+</main>
+</body>
+</html>
+"""
+
+
+class _OfflineView(DefaultJinjaPageView):  # type: ignore[misc]
+    """Great Expectations' page view with our page around it and counted element ids."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.env.loader = ChoiceLoader([DictLoader({"page.j2": _PAGE}), self.env.loader])
+        counter = itertools.count(1)
+        self.env.filters["generate_html_element_uuid"] = lambda prefix="": (
+            f"{prefix}{next(counter)}"
+        )
+
+
+class ResultsTable(ValidationResultsTableContentBlockRenderer):  # type: ignore[misc]
+    """The table of one column's results, with level and reason.
+
+    Great Expectations finds the class by the name that _ResultsRenderer gives.
+    """
+
+    # A search box over each column's two or three rows would be in the way.
+    _rendered_component_default_init_kwargs: ClassVar[dict[str, Any]] = {}
+
+    @classmethod
+    def _process_content_block(
+        cls, content_block: Any, has_failed_evr: bool, render_object: Any = None
+    ) -> None:
+        super()._process_content_block(content_block, has_failed_evr, render_object)
+        content_block.header_row += ["Level", "Reason"]
+
+    @classmethod
+    def _get_content_block_fn(
+        cls, expectation_type: str, expectation_config: Any = None
+    ) -> Callable[..., list[list[Any]]]:
+        make_row = super()._get_content_block_fn(expectation_type, expectation_config)
+
+        def row_with_reason(result: Any = None, **given: Any) -> list[list[Any]]:
+            (row,) = make_row(result=result, **given)
+            meta = result.expectation_config.meta
+            return [[*row, meta["level"], html.escape(meta["reason"])]]
+
+        return row_with_reason
+
+
+class _ResultsRenderer(ValidationResultsPageRenderer):  # type: ignore[misc]
+    """A validation page that shows level and reason, and no clock time."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "class_name": "ValidationResultsColumnSectionRenderer",
+                "table_renderer": {"module_name": __name__, "class_name": "ResultsTable"},
+            }
+        )
+
+    @classmethod
+    def _render_validation_header(cls, validation_results: Any) -> Any:
+        table = validation_results.suite_name
+        validation_results.meta["batch_spec"] = {"data_asset_name": table}
+        block = super()._render_validation_header(validation_results)
+        named = block.subheader.string_template["styling"]["params"]["expectation_suite_name"]
+        named["attributes"]["href"] = f"../expectations/{table}.html"
+        return block
+
+    def _determine_page_title(
+        self, run_name: str, run_time: str, data_asset_name: str, expectation_suite_name: str
+    ) -> str:
+        return str(expectation_suite_name)
+
+    def _generate_collapse_content_block(self, blocks: list[Any], results: Any) -> Any:
+        # Facts of the run and the batch: load time, object ids, and names that never vary.
+        for name in ("batch_markers", "batch_spec", "batch_parameters", "batch_request"):
+            results.meta.pop(name, None)
+        blocks[0].table = blocks[0].table[:1]  # the version; run name and run time follow it
+        return super()._generate_collapse_content_block(blocks, results)
+
+
+class _IndexRenderer(SiteIndexPageRenderer):  # type: ignore[misc]
+    """The list of pages, without the columns of a run's clock time and object ids."""
+
+    @classmethod
+    def _generate_validation_results_link_table(cls, index_links_dict: dict[str, Any]) -> Any:
+        table = super()._generate_validation_results_link_table(index_links_dict)
+        table.table_columns = [
+            column for column in table.table_columns if column["field"] not in _NO_CLOCK_COLUMNS
+        ]
+        table.table_data = [
+            {
+                name: value
+                for name, value in row.items()
+                if name.strip("_").removesuffix("_sort") not in _NO_CLOCK_COLUMNS
+            }
+            for row in table.table_data
+        ]
+        table.table_options |= {
+            "sortName": "asset_name",
+            "sortOrder": "asc",
+            "pageSize": 100,
+            "showSearchClearButton": "false",
+        }
+        return table
+
+
+def write_data_docs(
+    validated: Sequence[tuple[Any, Any]], out: Path, synthetic: bool = False
+) -> Path:
+    """Write the site: an index, a page of results per table, and a page per suite.
+
+    Args:
+        validated: suites of Great Expectations, each with its validation result.
+        out: folder of the site; created.
+        synthetic: say on every page that the data are synthetic.
+
+    Returns:
+        The index page.
+    """
+    for folder in ("validations", "expectations", STATIC):
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    for name in (*_STYLES, *_SCRIPTS, *_LICENCES):
+        source = ASSETS / name if (ASSETS / name).exists() else ASSETS / "vendor" / name
+        shutil.copyfile(source, out / STATIC / name)
+
+    view = _OfflineView()
+
+    def write(document: Any, path: Path, root: str) -> None:
+        page = view.render(
+            document,
+            root=root,
+            styles=_STYLES,
+            scripts=_SCRIPTS,
+            synthetic=synthetic,
+            show_how_to_buttons=False,
+        )
+        lines = (line.rstrip() for line in page.splitlines())
+        path.write_text("\n".join(line for line in lines if line) + "\n", encoding="utf-8")
+
+    results_renderer = _ResultsRenderer()
+    suite_renderer = ExpectationSuitePageRenderer()
+    for suite, outcome in validated:
+        file = f"{suite.name}.html"
+        document = results_renderer.render(outcome)
+        write(document, out / "validations" / file, "../")
+        write(suite_renderer.render(suite), out / "expectations" / file, "../")
+    links = {
+        "site_name": "staging and core",
+        "validations_links": [
+            {
+                "expectation_suite_name": suite.name,
+                "asset_name": suite.name,
+                "filepath": f"validations/{suite.name}.html",
+                "expectation_suite_filepath": f"expectations/{suite.name}.html",
+                "run_id": suite.name,
+                "validation_success": outcome.success,
+            }
+            for suite, outcome in validated
+        ],
+        "expectations_links": [
+            {
+                "expectation_suite_name": suite.name,
+                "filepath": f"expectations/{suite.name}.html",
+            }
+            for suite, _ in validated
+        ],
+    }
+    index = out / "index.html"
+    write(_IndexRenderer.render(links), index, "")
+    return index

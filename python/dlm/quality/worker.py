@@ -1,0 +1,51 @@
+"""Worker that runs the expectations and writes the quality pages.
+
+A build starts it first: Great Expectations takes seconds to import, which then pass while dbt runs.
+"""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from dlm.quality.checks import prepare, run_expectations
+from dlm.quality.page import write_page
+from dlm.stamp import Stamp
+from dlm.workers import serve
+
+
+def handle(request: dict[str, Any]) -> dict[str, Any]:
+    """Check a work database.
+
+    Args:
+        request: database (path), out (folder of the quality pages) and stamp.
+
+    Returns:
+        results: rows of ``quality.gx_results``; blocking and warnings: a line for each.
+    """
+    out = Path(request["out"])
+    stamp = Stamp.from_json(request["stamp"])
+    connection = duckdb.connect(request["database"], read_only=True)
+    try:
+        run = run_expectations(connection, out, stamp.synthetic)
+        write_page(connection, run, out, stamp)
+    finally:
+        connection.close()
+    return {
+        "results": run.rows(),
+        "blocking": [result.line() for result in run.blocking],
+        "warnings": [result.line() for result in run.warnings],
+    }
+
+
+if __name__ == "__main__":
+    prepare()
+    # The imported library is millions of objects that the collector would walk again and again.
+    gc.freeze()
+    try:
+        serve(handle)
+    finally:
+        gc.unfreeze()  # else DuckDB reports what was frozen as leaked
