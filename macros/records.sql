@@ -27,7 +27,7 @@ left out.
 contested as (
     select
         record_key,
-        winner,
+        winner
     from {{ ref('int_contested_records') }}
     where form = '{{ form }}'
 ),
@@ -36,7 +36,7 @@ united as (
     {%- for source in source_names() %}
     select
         {%- for column in columns %}
-        {{ column }},
+        {{ column }}{{ ',' if not loop.last }}
         {%- endfor %}
     from {{ ref('stg_' ~ source ~ '__' ~ form) }}
     {%- if not loop.last %}

@@ -8,10 +8,10 @@ find it; a declared missing code is null and not an error.
 {% macro provenance() -%}
     {%- if var('loaded_by_dlm') -%}
     cast(_file as varchar) as delivery_file,
-        cast(_line as bigint) as delivery_line,
+        cast(_line as bigint) as delivery_line
     {%- else -%}
     cast(null as varchar) as delivery_file,
-        cast(null as bigint) as delivery_line,
+        cast(null as bigint) as delivery_line
     {%- endif -%}
 {%- endmacro %}
 
@@ -114,74 +114,74 @@ codes as (
     select
         list_name,
         source_value,
-        code,
+        code
     from {{ ref('ref_codelists') }}
     where source = '{{ source }}'
 ),
 
 cleaned as (
     select
-        renamed.*,
         {%- for column in columns %}
         {{ clean_cell(column, column.name ~ '_text') | indent(4) }} as {{ column.name }}_clean,
         {%- endfor %}
+        renamed.*
     from renamed
 ),
 
 said as (
     select
-        cleaned.*,
         {%- for column in columns %}
         {{ said(column.name ~ '_clean', habits) | indent(4) }} as {{ column.name }}_said,
         {%- endfor %}
+        cleaned.*
     from cleaned
 ),
 {% if dates and habits.eras %}
 slashed as (
     select
-        said.*,
         {%- for column in dates %}
         {{ slashed_date(column.name ~ '_said') }} as {{ column.name }}_slashed,
         {%- endfor %}
+        said.*
     from said
 ),
 
 western as (
     select
-        slashed.*,
         {%- for column in dates %}
         {{ western_date(column.name ~ '_slashed') | indent(4) }} as {{ column.name }}_western,
         {%- endfor %}
+        slashed.*
     from slashed
 ),
 
 any_era as (
     select
-        western.*,
         {%- for column in dates %}
         {{ iso_date(column.name ~ '_western', habits.date_order) | indent(4) }}
             as {{ column.name }}_any_era,
         {%- endfor %}
+        western.*
     from western
 ),
 
 dated as (
     select
-        any_era.*,
         {%- for column in dates %}
         {{ date_within_era(column.name ~ '_slashed', column.name ~ '_any_era') | indent(4) }}
             as {{ column.name }}_iso,
         {%- endfor %}
+        any_era.*
     from any_era
 ),
 {% else %}
 dated as (
     select
-        said.*,
         {%- for column in dates %}
         {{ iso_date(column.name ~ '_said', habits.date_order) | indent(4) }}
             as {{ column.name }}_iso,
         {%- endfor %}
+        said.*
     from said
 ),
 {% endif %}
@@ -194,7 +194,7 @@ read_values as (
         dated.{{ column.name }}_said,
         {%- endfor %}
         dated.delivery_file,
-        dated.delivery_line,
+        dated.delivery_line
     from dated
     {%- for column in codes %}
     left join codes as {{ column.name }}_code
@@ -231,7 +231,7 @@ identified as (
                 coalesce({{ column.name }}_clean, ''){{ ',' if not loop.last }}
                 {%- endfor %}
             )
-        ) as payload_hash,
+        ) as payload_hash
     from read_values
 ),
 
@@ -250,7 +250,7 @@ numbered as (
                     coalesce({{ column.name }}_text, ''){{ ',' if not loop.last }}
                     {%- endfor %}
                 )
-        ) as copy_no,
+        ) as copy_no
     from identified
 ),
 
@@ -271,7 +271,7 @@ staged as (
         n_unmapped,
         payload_hash,
         delivery_file,
-        delivery_line,
+        delivery_line
     from numbered
     where copy_no = 1
 )

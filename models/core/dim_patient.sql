@@ -30,7 +30,7 @@ lesions as (
         count(case when imaging.is_dlm then 1 end) as n_dlm,
         count(case when imaging.is_confirmed_dlm then 1 end) as n_confirmed_dlm,
         count(case when imaging.is_confirmed_dlm and evaluability.is_evaluable then 1 end)
-            as n_evaluable_confirmed_dlm,
+            as n_evaluable_confirmed_dlm
     from {{ ref('int_lesion_imaging') }} as imaging
     inner join {{ ref('int_lesion_evaluability') }} as evaluability
         on imaging.lesion_id = evaluability.lesion_id
@@ -41,7 +41,7 @@ lesions as (
 visits as (
     select
         patient_id,
-        max(imaging_date) as last_imaging_date,
+        max(imaging_date) as last_imaging_date
     from {{ ref('int_findings') }}
     group by patient_id
 ),
@@ -49,7 +49,7 @@ visits as (
 last_contacts as (
     select
         patient_id,
-        max(event_date) as last_contact_date,
+        max(event_date) as last_contact_date
     from {{ ref('int_endpoint_sources') }}
     where kind = 'last_contact'
     group by patient_id
@@ -121,7 +121,7 @@ select
     visits.last_imaging_date,
     last_contacts.last_contact_date,
     outcomes.death_date,
-    outcomes.death_cause,
+    outcomes.death_cause
 from registrations
 left join sites on registrations.site_id = sites.site_id
 left join operations on registrations.patient_id = operations.patient_id

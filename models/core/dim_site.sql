@@ -8,5 +8,5 @@ select
     cast(site_name as varchar) as site_name,
     cast(country as varchar) as country,
     cast(region as varchar) as region,
-    cast(data_centre as varchar) as data_centre,
+    cast(data_centre as varchar) as data_centre
 from sites

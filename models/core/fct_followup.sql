@@ -24,7 +24,7 @@ visits as (
             as n_lesions_regrown,
         cast(
             count(distinct case when later_treatment is not null then lesion_id end) as integer
-        ) as n_lesions_treated_later,
+        ) as n_lesions_treated_later
     from findings
     group by patient_key, patient_id, visit_no
 )
@@ -43,7 +43,7 @@ select
     visits.recurrence_date,
     visits.recurrence_places,
     visits.n_lesions_regrown,
-    visits.n_lesions_treated_later,
+    visits.n_lesions_treated_later
 from visits
 left join operations on visits.patient_id = operations.patient_id
 left join registrations on visits.patient_id = registrations.patient_id

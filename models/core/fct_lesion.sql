@@ -65,7 +65,7 @@ select
     ---------- evaluability
     evaluability.is_evaluable,
     evaluability.not_evaluable_reason,
-    evaluability.is_evaluable_ceious,
+    evaluability.is_evaluable_ceious
 from lesions
 inner join imaging on lesions.lesion_id = imaging.lesion_id
 inner join reference on lesions.lesion_id = reference.lesion_id

@@ -47,7 +47,7 @@ select
         when accepted.readers_disagree then 'readers_disagree'
         when reads.reader_rank > accepted.best_rank then 'overruled'
         else 'other_reader_of_same_rank'
-    end as not_accepted_reason,
+    end as not_accepted_reason
 from reads
 left join accepted
     on

@@ -21,7 +21,7 @@ select
     surgeries.segments_removed,
     surgeries.r_status,
     surgeries.duration_min,
-    surgeries.blood_loss_ml,
+    surgeries.blood_loss_ml
 from surgeries
 left join operations on surgeries.patient_id = operations.patient_id
 left join registrations on surgeries.patient_id = registrations.patient_id

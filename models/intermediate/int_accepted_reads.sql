@@ -11,7 +11,7 @@ latest_exams as (
         lesion_id,
         modality,
         timepoint,
-        max(read_date) as exam_date,
+        max(read_date) as exam_date
     from reads_in_window
     group by lesion_id, modality, timepoint
 ),
@@ -41,7 +41,7 @@ exams as (
         ) as first_read_key,
         count(distinct verdict) as n_verdicts,
         count(*) as n_reads,
-        min(case when conditions_met then 1 else 0 end) = 1 as all_conditions_met,
+        min(case when conditions_met then 1 else 0 end) = 1 as all_conditions_met
     from exam_reads
     group by lesion_id, modality, timepoint, read_date
 ),
@@ -50,7 +50,7 @@ exams as (
 settled as (
     select
         *,
-        best_rank = 3 and n_verdicts > 1 as readers_disagree,
+        best_rank = 3 and n_verdicts > 1 as readers_disagree
     from exams
 )
 
@@ -71,6 +71,6 @@ select
     case when not settled.readers_disagree then settled.first_read_key end as accepted_read_key,
     settled.best_rank,
     settled.readers_disagree,
-    settled.n_reads,
+    settled.n_reads
 from settled
 inner join exam_reads as accepted on settled.first_read_key = accepted.read_key

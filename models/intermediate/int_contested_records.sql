@@ -6,7 +6,7 @@ with
     {%- for source in source_names() %}
     select
         record_key,
-        payload_hash || source as candidate,
+        payload_hash || source as candidate
     from {{ ref('stg_' ~ source ~ '__' ~ form) }}
     {%- if not loop.last %}
     union all
@@ -20,7 +20,7 @@ contested as (
     select
         '{{ form }}' as form,
         record_key,
-        max(candidate) as winner,
+        max(candidate) as winner
     from {{ form }}_records
     group by record_key
     having count(*) > 1
@@ -33,5 +33,5 @@ contested as (
 select
     form,
     record_key,
-    winner,
+    winner
 from contested

@@ -8,7 +8,7 @@ surgeries as (
         stage,
         surgery_date,
         is_performed,
-        is_counted_stage,
+        is_counted_stage
     from {{ ref('int_surgeries') }}
 )
 
@@ -24,7 +24,7 @@ select
     coalesce(surgeries.is_performed, false) as is_performed,
     coalesce(surgeries.is_counted_stage, false) as is_counted_stage,
     kept.record_key,
-    kept.payload_hash,
+    kept.payload_hash
 from kept
 left join surgeries
     on

@@ -15,7 +15,7 @@ recurrences as (
         recurrence_date_precision as date_precision,
         'followup' as srcdom,
         recurrence_dated_by as srcvar,
-        {{ finding_reference() }} as srcseq,
+        {{ finding_reference() }} as srcseq
     from findings
     where is_recurrence
 ),
@@ -30,7 +30,7 @@ assessments as (
         imaging_date_precision as date_precision,
         'followup' as srcdom,
         'imaging_date' as srcvar,
-        {{ finding_reference() }} as srcseq,
+        {{ finding_reference() }} as srcseq
     from findings
     where imaging_date is not null
 ),
@@ -45,7 +45,7 @@ deaths as (
         death_date_precision as date_precision,
         'outcome' as srcdom,
         'death_date' as srcvar,
-        patient_id as srcseq,
+        patient_id as srcseq
     from outcomes
     where death_date is not null
 ),
@@ -60,7 +60,7 @@ last_contacts as (
         last_contact_date_precision as date_precision,
         'outcome' as srcdom,
         'last_contact_date' as srcvar,
-        patient_id as srcseq,
+        patient_id as srcseq
     from outcomes
     where last_contact_date is not null
 ),
@@ -76,7 +76,7 @@ visits as (
         findings.visit_date_precision as date_precision,
         'followup' as srcdom,
         'visit_date' as srcvar,
-        {{ finding_reference('findings.') }} as srcseq,
+        {{ finding_reference('findings.') }} as srcseq
     from findings
     left join last_contacts on findings.patient_id = last_contacts.patient_id
     where
@@ -105,6 +105,6 @@ select
     date_precision,
     srcdom,
     srcvar,
-    srcseq,
+    srcseq
 from candidates
 where patient_id is not null

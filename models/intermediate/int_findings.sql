@@ -5,7 +5,7 @@ with
 within_cutoff as (
     select
         *,
-        coalesce(recurrence = 'yes', false) as says_recurrence,
+        coalesce(recurrence = 'yes', false) as says_recurrence
     from kept
     where {{ within_cutoff('visit_date') }}
 ),
@@ -20,7 +20,7 @@ dated as (
             when imaging_date is not null then 'imaging_date'
             when visit_date is not null then 'visit_date'
         end as recurrence_dated_by,
-        later_treatment in ('resected', 'ablated') as says_later_treatment,
+        later_treatment in ('resected', 'ablated') as says_later_treatment
     from within_cutoff
 ),
 
@@ -40,7 +40,7 @@ chosen as (
         end as event_date_{{ part }},
         {%- endfor %}
         coalesce(later_treatment_date, visit_date) as treated_date,
-        coalesce(later_treatment_date_lower, visit_date_lower) as treated_date_lower,
+        coalesce(later_treatment_date_lower, visit_date_lower) as treated_date_lower
     from dated
 )
 
@@ -90,5 +90,5 @@ select
 
     ---------- record
     record_key,
-    payload_hash,
+    payload_hash
 from chosen

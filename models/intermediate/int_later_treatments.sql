@@ -15,7 +15,7 @@ told_at_visits as (
         lesion_id,
         later_treatment as treatment,
         later_treatment_date as treatment_date,
-        later_treatment_date_lower as treatment_date_lower,
+        later_treatment_date_lower as treatment_date_lower
     from findings
     where later_treatment is not null and lesion_id is not null
 ),
@@ -26,7 +26,7 @@ further_operations as (
         lesion_id,
         action as treatment,
         surgery_date as treatment_date,
-        surgery_date as treatment_date_lower,
+        surgery_date as treatment_date_lower
     from dispositions
     where is_performed and not is_counted_stage and action in ('resected', 'ablated')
 ),
@@ -44,7 +44,7 @@ select
         as later_resection_date,
     min(case when treatments.treatment = 'resected' then treatments.treatment_date_lower end)
         as later_resection_date_lower,
-    min(treatments.treatment_date) as first_treatment_date,
+    min(treatments.treatment_date) as first_treatment_date
 from left_lesions
 inner join treatments on left_lesions.lesion_id = treatments.lesion_id
 group by left_lesions.lesion_id

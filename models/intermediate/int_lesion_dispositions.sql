@@ -9,7 +9,7 @@ dispositions as (
 final_stages as (
     select
         lesion_id,
-        max(stage) as stage,
+        max(stage) as stage
     from dispositions
     group by lesion_id
 )
@@ -20,7 +20,7 @@ select
     dispositions.action as disposition,
     dispositions.stage as disposition_stage,
     dispositions.surgery_date as disposition_date,
-    dispositions.specimen_id,
+    dispositions.specimen_id
 from final_stages
 inner join dispositions
     on

@@ -20,7 +20,7 @@ reasoned as (
             {%- endfor %}
             when reference.reference_verdict = 'indeterminate'
                 then 'reference_' || reference.reference_reason
-        end as not_evaluable_reason,
+        end as not_evaluable_reason
     from imaging
     inner join reference on imaging.lesion_id = reference.lesion_id
 )
@@ -30,5 +30,5 @@ select
     not_evaluable_reason is null as is_evaluable,
     not_evaluable_reason,
     not_evaluable_reason is null and coalesce(ceious_conditions_met, false)
-        as is_evaluable_ceious,
+        as is_evaluable_ceious
 from reasoned

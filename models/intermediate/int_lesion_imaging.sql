@@ -22,7 +22,7 @@ not_done as (
     select distinct
         lesion_id,
         modality,
-        timepoint,
+        timepoint
     from {{ ref('int_reads') }}
     where read_status = 'not_done'
 ),
@@ -50,7 +50,6 @@ joined as (
             as is_baseline_lesion,
         coalesce(operations.is_operated, false) and registrations.patient_id is not null
             as is_operated,
-        operations.first_surgery_date,
         {%- for name, _, _ in tests %}
         coalesce(
             {{ name }}.verdict,
@@ -59,6 +58,7 @@ joined as (
         {{ name }}.exam_date as {{ name }}_read_date,
         {{ name }}.conditions_met as {{ name }}_conditions_met,
         {%- endfor %}
+        operations.first_surgery_date
     from lesions
     left join registrations on lesions.patient_id = registrations.patient_id
     left join operations on lesions.patient_id = operations.patient_id
@@ -73,7 +73,7 @@ timed as (
     select
         *,
         {{ days_between('ct_read_date', 'first_surgery_date') }} as ct_days_before_surgery,
-        {{ days_between('mri_read_date', 'first_surgery_date') }} as mri_days_before_surgery,
+        {{ days_between('mri_read_date', 'first_surgery_date') }} as mri_days_before_surgery
     from joined
 )
 
@@ -111,5 +111,5 @@ select
         when mri_verdict = 'not_visible' then 'confirmed'
         when mri_verdict = 'visible' then 'mri_visible'
         else 'mri_unknown'
-    end as mri_group,
+    end as mri_group
 from timed

@@ -20,7 +20,7 @@ relevant as (
             when 'no_viable_cells' then 2
             when 'pathology_not_evaluable' then 3
             else 4
-        end as weight,
+        end as weight
     from specimens
     inner join dispositions on specimens.lesion_id = dispositions.lesion_id
     left join later_treatments on specimens.lesion_id = later_treatments.lesion_id
@@ -42,7 +42,7 @@ weightiest as (
         lesion_id,
         min(weight) as weight,
         count(distinct specimen_id) as n_specimens,
-        count(distinct case when weight <= 2 then specimen_result end) > 1 as specimens_oppose,
+        count(distinct case when weight <= 2 then specimen_result end) > 1 as specimens_oppose
     from relevant
     group by lesion_id
 )
@@ -53,7 +53,7 @@ select
     relevant.specimen_result as pathology_reason,
     min(relevant.pathology_date) as pathology_date,
     cast(min(weightiest.n_specimens) as integer) as n_specimens,
-    bool_or(weightiest.specimens_oppose) as specimens_oppose,
+    bool_or(weightiest.specimens_oppose) as specimens_oppose
 from relevant
 inner join weightiest
     on

@@ -19,5 +19,5 @@ select
     {{ until_cutoff('baseline_date') }} as baseline_date,
     {{ is_yes('site_disappeared') }} as site_disappeared,
     record_key,
-    payload_hash,
+    payload_hash
 from numbered

@@ -29,7 +29,7 @@ joined as (
         surveillance.has_undated_regrowth,
         surveillance.last_imaging_date,
         surveillance.settling_imaging_date,
-        surveillance.death_date_before_limit,
+        surveillance.death_date_before_limit
     from lesions
     left join dispositions on lesions.lesion_id = dispositions.lesion_id
     left join pathology on lesions.lesion_id = pathology.lesion_id
@@ -54,7 +54,7 @@ reasoned as (
                 else 'followup_short'
             end
             else 'no_disposition'
-        end as reference_reason,
+        end as reference_reason
     from joined
 )
 
@@ -97,5 +97,5 @@ select
         else pathology_date
     end as reference_date,
     regrowth_date,
-    days_to_regrowth,
+    days_to_regrowth
 from reasoned

@@ -19,7 +19,7 @@ regrowths as (
     select
         lesion_id,
         min(recurrence_date) as regrowth_date,
-        max(case when recurrence_date is null then 1 else 0 end) = 1 as has_undated_regrowth,
+        max(case when recurrence_date is null then 1 else 0 end) = 1 as has_undated_regrowth
     from findings
     where is_regrowth
     group by lesion_id
@@ -28,7 +28,7 @@ regrowths as (
 exam_days as (
     select distinct
         patient_id,
-        imaging_date,
+        imaging_date
     from findings
     where imaging_date is not null
 ),
@@ -38,7 +38,7 @@ watched as (
         left_lesions.lesion_id,
         left_lesions.patient_id,
         operations.surgery_date,
-        later_treatments.first_treatment_date,
+        later_treatments.first_treatment_date
     from left_lesions
     inner join operations on left_lesions.patient_id = operations.patient_id
     left join later_treatments on left_lesions.lesion_id = later_treatments.lesion_id
@@ -56,7 +56,7 @@ imaged as (
                     >= {{ limit_days }}
                     then exam_days.imaging_date
             end
-        ) as settling_imaging_date,
+        ) as settling_imaging_date
     from watched
     inner join exam_days on watched.patient_id = exam_days.patient_id
     where
@@ -77,7 +77,7 @@ select
         when
             {{ days_between('watched.surgery_date', 'outcomes.death_date') }} < {{ limit_days }}
             then outcomes.death_date
-    end as death_date_before_limit,
+    end as death_date_before_limit
 from watched
 left join regrowths on watched.lesion_id = regrowths.lesion_id
 left join imaged on watched.lesion_id = imaged.lesion_id

@@ -6,7 +6,7 @@ plans as (
     select
         patient_id,
         max(planned_stages) as planned_stages,
-        max(case when performed = 'yes' then 1 else 0 end) = 1 as says_performed,
+        max(case when performed = 'yes' then 1 else 0 end) = 1 as says_performed
     from surgeries
     group by patient_id
 ),
@@ -16,7 +16,7 @@ counted as (
         patient_id,
         min(surgery_date) as first_surgery_date,
         max(stage) as day_zero_stage,
-        count(*) as n_stages_performed,
+        count(*) as n_stages_performed
     from surgeries
     where is_counted_stage
     group by patient_id
@@ -31,7 +31,7 @@ select
     counted.first_surgery_date,
     counted.day_zero_stage,
     day_zero.surgery_date,
-    day_zero.r_status,
+    day_zero.r_status
 from plans
 left join counted on plans.patient_id = counted.patient_id
 left join surgeries as day_zero

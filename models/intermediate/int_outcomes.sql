@@ -27,5 +27,5 @@ select
 
     ---------- record
     record_key,
-    payload_hash,
+    payload_hash
 from known

@@ -45,7 +45,7 @@ judged as (
                     end
                 end
             else 'modality_not_of_timepoint'
-        end as outside_reason,
+        end as outside_reason
     from reads
     left join lesions on reads.lesion_id = lesions.lesion_id
     left join registrations on reads.patient_id = registrations.patient_id
@@ -59,6 +59,6 @@ select
     judged.outside_reason,
     -- Who overrules whom; a reader of unknown role stands with the local ones.
     case reads.reader_role when 'adjudicator' then 1 when 'central' then 2 else 3 end
-        as reader_rank,
+        as reader_rank
 from reads
 inner join judged on reads.read_key = judged.read_key

@@ -46,5 +46,5 @@ select
 
     ---------- record
     record_key,
-    payload_hash,
+    payload_hash
 from within_cutoff

@@ -42,5 +42,5 @@ select
 
     ---------- record
     record_key,
-    payload_hash,
+    payload_hash
 from registered

@@ -6,7 +6,6 @@ reference as (select * from {{ ref('int_lesion_reference') }}),
 
 counted as (
     select
-        imaging.patient_id,
         {%- for set, flag in [('confirmed', 'is_confirmed_dlm'), ('dlm', 'is_dlm')] %}
         count(case when imaging.{{ flag }} then 1 end) as n_{{ set }},
         {%- for disposition in ['resected', 'left_in_place', 'ablated'] %}
@@ -17,6 +16,7 @@ counted as (
         ) as n_{{ set }}_{{ disposition }},
         {%- endfor %}
         {%- endfor %}
+        imaging.patient_id
     from imaging
     inner join reference on imaging.lesion_id = reference.lesion_id
     where imaging.is_dlm
@@ -38,5 +38,5 @@ select
         when n_confirmed_left_in_place > 0 or n_confirmed_resected = n_confirmed then null
         when n_confirmed_resected + n_confirmed_ablated < n_confirmed then 'disposition_missing'
         else 'ablated_none_left'
-    end as resection_group_reason,
+    end as resection_group_reason
 from counted

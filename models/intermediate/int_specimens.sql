@@ -30,5 +30,5 @@ select
     path_size_mm,
     trg,
     record_key,
-    payload_hash,
+    payload_hash
 from within_cutoff

@@ -12,7 +12,7 @@ judged as (
     select
         *,
         coalesce(performed = 'yes' and surgery_date is not null, false) as is_performed,
-        planned_stages is null or stage <= planned_stages as is_planned,
+        planned_stages is null or stage <= planned_stages as is_planned
     from within_cutoff
 )
 
@@ -34,5 +34,5 @@ select
     duration_min,
     blood_loss_ml,
     record_key,
-    payload_hash,
+    payload_hash
 from judged

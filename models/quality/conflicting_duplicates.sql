@@ -12,7 +12,7 @@ records as (
         record_key,
         payload_hash,
         delivery_file,
-        delivery_line,
+        delivery_line
     from {{ ref('stg_' ~ source ~ '__' ~ form) }}
     {%- if not (form_loop.last and loop.last) %}
     union all
@@ -28,7 +28,7 @@ select
     records.payload_hash,
     records.payload_hash || records.source = contested.winner as is_kept,
     records.delivery_file,
-    records.delivery_line,
+    records.delivery_line
 from contested
 inner join records
     on

@@ -35,7 +35,7 @@ stages as (
     {%- for source in source_names() %}
     select
         patient_id,
-        stage,
+        stage
     from {{ ref('stg_' ~ source ~ '__surgery') }}
     {%- if not loop.last %}
     union
@@ -61,7 +61,7 @@ orphans as (
             as lesion_id,
         records.record_key,
         records.delivery_file,
-        records.delivery_line,
+        records.delivery_line
     from {{ ref('stg_' ~ source ~ '__' ~ form) }} as records
     {%- if parent == 'site' %}
     left join sites on records.site_id = sites.site_id
@@ -93,5 +93,5 @@ select
     lesion_id,
     record_key,
     delivery_file,
-    delivery_line,
+    delivery_line
 from orphans

@@ -19,7 +19,7 @@ accounted as (
         records_in,
         loaded,
         quarantined,
-        exact_duplicates,
+        exact_duplicates
     from load_files
 )
 {% else %}
@@ -31,7 +31,7 @@ counted as (
         {{ "'" ~ form ~ "'" if form else 'cast(null as varchar)' }} as form,
         '{{ source }}/{{ table }}.csv' as file,
         count(*) as records_in,
-        (select count(*) from (select distinct * from {{ ref(table) }}) as records) as loaded,
+        (select count(*) from (select distinct * from {{ ref(table) }}) as records) as loaded
     from {{ ref(table) }}
     {%- if not loop.last %}
     union all
@@ -48,7 +48,7 @@ accounted as (
         records_in,
         loaded,
         0 as quarantined,
-        records_in - loaded as exact_duplicates,
+        records_in - loaded as exact_duplicates
     from counted
 )
 {% endif %}
@@ -60,5 +60,5 @@ select
     cast(records_in as bigint) as records_in,
     cast(loaded as bigint) as loaded,
     cast(quarantined as bigint) as quarantined,
-    cast(exact_duplicates as bigint) as exact_duplicates,
+    cast(exact_duplicates as bigint) as exact_duplicates
 from accounted

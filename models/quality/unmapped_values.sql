@@ -14,7 +14,7 @@ with
         '{{ form }}' as form,
         '{{ column.name }}' as column_name,
         '{{ column.list }}' as list_name,
-        {{ column.name }}_text as raw_text,
+        {{ column.name }}_text as raw_text
     from {{ ref('stg_' ~ source ~ '__' ~ form) }}
     where n_unmapped > 0 and {{ column.name }} is null and {{ column.name }}_text is not null
     {%- endfor %}
@@ -24,7 +24,7 @@ with
 {{ source }}_cleaned as (
     select
         *,
-        {{ clean_text('raw_text') | indent(4) }} as cleaned,
+        {{ clean_text('raw_text') | indent(4) }} as cleaned
     from {{ source }}_cells
 ),
 
@@ -34,7 +34,7 @@ with
         form,
         column_name,
         list_name,
-        {{ said('cleaned', source_habits(source)) | indent(4) }} as source_value,
+        {{ said('cleaned', source_habits(source)) | indent(4) }} as source_value
     from {{ source }}_cleaned
 ),
 {%- endfor %}
@@ -54,7 +54,7 @@ select
     column_name,
     list_name,
     source_value,
-    count(*) as n_records,
+    count(*) as n_records
 from unmapped
 where source_value is not null
 group by source, form, column_name, list_name, source_value

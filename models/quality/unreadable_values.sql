@@ -20,7 +20,7 @@ with
         record_key,
         {{ column.name }}_text as raw_text,
         delivery_file,
-        delivery_line,
+        delivery_line
     from {{ ref('stg_' ~ source ~ '__' ~ form) }}
     where
         n_unreadable > 0
@@ -33,27 +33,26 @@ with
 {{ source }}_cleaned as (
     select
         *,
-        {{ clean_text('raw_text') | indent(4) }} as cleaned,
+        {{ clean_text('raw_text') | indent(4) }} as cleaned
     from {{ source }}_cells
 ),
 
 {{ source }}_said as (
     select
         *,
-        {{ said('cleaned', habits) | indent(4) }} as said,
+        {{ said('cleaned', habits) | indent(4) }} as said
     from {{ source }}_cleaned
 ),
 
 {{ source }}_dated as (
     select
-        *,
         {% if habits.eras -%}
         {{ slashed_date('said') }} as slashed,
         {{ iso_date('(' ~ western_date(slashed_date('said')) ~ ')', habits.date_order) }} as iso,
         {%- else -%}
-        said as slashed,
         {{ iso_date('said', habits.date_order) | indent(4) }} as iso,
         {%- endif %}
+        *
     from {{ source }}_said
     where said is not null
 ),
@@ -69,7 +68,7 @@ with
             when {{ date_within_era('slashed', 'iso') }} is null then 'not_in_its_era'
             {%- endif %}
             else 'not_in_calendar'
-        end as reason,
+        end as reason
     from {{ source }}_dated
 ),
 {%- endfor %}
@@ -85,7 +84,7 @@ reasoned as (
         raw_text,
         reason,
         delivery_file,
-        delivery_line,
+        delivery_line
     from {{ source }}_reasoned
     {%- if not loop.last %}
     union all
@@ -102,5 +101,5 @@ select
     raw_text,
     reason,
     delivery_file,
-    delivery_line,
+    delivery_line
 from reasoned

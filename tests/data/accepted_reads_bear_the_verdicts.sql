@@ -7,7 +7,7 @@ accepted as (
         modality,
         timepoint,
         count(*) as n_reads,
-        min(verdict) as verdict,
+        min(verdict) as verdict
     from {{ ref('fct_read') }}
     where is_accepted
     group by lesion_id, modality, timepoint
@@ -22,7 +22,7 @@ told as (
         lesion_id,
         '{{ modality }}' as modality,
         '{{ timepoint }}' as timepoint,
-        {{ column }} as verdict,
+        {{ column }} as verdict
     from {{ ref('fct_lesion') }}
     where {{ column }} in ('visible', 'not_visible')
     {%- if not loop.last %}
@@ -35,7 +35,7 @@ select
     lesion_id,
     modality,
     timepoint,
-    verdict,
+    verdict
 from accepted
 where n_reads > 1
 union all
@@ -43,7 +43,7 @@ select
     told.lesion_id,
     told.modality,
     told.timepoint,
-    told.verdict,
+    told.verdict
 from told
 left join accepted
     on

@@ -35,7 +35,7 @@ with
 {{ form }}_lost as (
     select
         '{{ form }}' as form,
-        staged.record_key,
+        staged.record_key
     from {{ form }}_staged as staged
     left join {{ ref(table) }} as kept on staged.record_key = kept.{{ key }}
     where kept.{{ key }} is null
@@ -53,6 +53,6 @@ lost as (
 
 select
     form,
-    record_key,
+    record_key
 from lost
 {%- endif %}

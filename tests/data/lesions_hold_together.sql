@@ -16,7 +16,7 @@
 {%- for equation, broken in equations.items() %}
 select
     '{{ equation }}' as equation,
-    lesion_id,
+    lesion_id
 from {{ ref('fct_lesion') }}
 where {{ broken }}
 {%- if not loop.last %}

@@ -30,7 +30,7 @@ raw_counts as (
 ledger as (
     select
         source,
-        sum(loaded) as n_loaded,
+        sum(loaded) as n_loaded
     from accounting
     group by source
 )
@@ -39,7 +39,7 @@ select
     source,
     file,
     records_in as expected,
-    loaded + quarantined + exact_duplicates as found,
+    loaded + quarantined + exact_duplicates as found
 from accounting
 where records_in <> loaded + quarantined + exact_duplicates
 union all
@@ -47,7 +47,7 @@ select
     raw_counts.source,
     null as file,
     ledger.n_loaded as expected,
-    raw_counts.n_raw as found,
+    raw_counts.n_raw as found
 from raw_counts
 left join ledger on raw_counts.source = ledger.source
 where raw_counts.n_raw <> coalesce(ledger.n_loaded, 0)

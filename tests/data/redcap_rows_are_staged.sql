@@ -12,7 +12,7 @@ counted as (
         ] %}
         case when {{ redcap_rows(instrument, event, repeating) }} then 1 else 0 end
         {{- ' +' if not loop.last }}
-        {%- endfor %} as n_instruments,
+        {%- endfor %} as n_instruments
     from {{ ref('us__redcap') }}
 )
 
@@ -20,6 +20,6 @@ select
     record_id,
     redcap_event_name,
     redcap_repeat_instrument,
-    n_instruments,
+    n_instruments
 from counted
 where n_instruments <> 1

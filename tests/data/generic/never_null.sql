@@ -3,7 +3,7 @@
 {%- for column in columns %}
 select
     '{{ column }}' as column_name,
-    count(*) as n_rows,
+    count(*) as n_rows
 from {{ model }}
 where {{ column }} is null
 having count(*) > 0

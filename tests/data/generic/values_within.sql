@@ -4,7 +4,7 @@
 select
     '{{ column }}' as column_name,
     {{ column }} as found,
-    count(*) as n_rows,
+    count(*) as n_rows
 from {{ model }}
 where {{ column }} not in ({{ text_list(allowed) }})
 group by {{ column }}
