@@ -20,7 +20,7 @@ raw_counts as (
         (select count(*) from (select distinct * from {{ ref(name) }}) as records)
         {%- endif %}
         {{- ' +' if not loop.last }}
-        {%- endfor %} as n_raw,
+        {%- endfor %} as n_raw
     {%- if not loop.last %}
     union all
     {%- endif %}

@@ -1,4 +1,4 @@
-"""Renders the project's statistics macros outside dbt, as the DuckDB adapter would."""
+"""Renders the project's statistics and survival macros outside dbt, as the DuckDB adapter would."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import jinja2
 
-MACROS = Path(__file__).resolve().parents[2] / "macros" / "statistics"
+MACROS = Path(__file__).resolve().parents[2] / "macros"
+FOLDERS = ("statistics", "survival")
 VARS = {"confidence_level": 0.95}
 
 
@@ -23,7 +24,11 @@ class Adapter:
 
 def render(expression: str) -> str:
     """Return the SQL that a Jinja expression calling the macros renders to."""
-    source = "".join(path.read_text(encoding="utf-8") for path in sorted(MACROS.glob("*.sql")))
+    source = "".join(
+        path.read_text(encoding="utf-8")
+        for folder in FOLDERS
+        for path in sorted((MACROS / folder).glob("*.sql"))
+    )
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, extensions=["jinja2.ext.do"])
     template = environment.from_string(source + "{{ " + expression + " }}")
     return template.render(adapter=Adapter(), var=VARS.__getitem__).strip()

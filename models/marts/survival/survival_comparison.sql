@@ -1,0 +1,70 @@
+-- Comparison of the groups of each grouping: one row per endpoint and grouping, exploratory.
+with
+
+km_curve as (
+    select * from {{ ref('km_curve') }}
+),
+
+counts as (
+    select
+        paramcd,
+        grouping,
+        group_value,
+        time_days as time_value,
+        n_event,
+        n_censor
+    from km_curve
+    -- the counts are the same beside either interval
+    where conf_type = 'log'
+),
+
+groupings as (
+    select 'overall' as grouping
+    union all
+    select 'resection_group' as grouping
+),
+
+compared as (
+    select distinct
+        counts.paramcd,
+        groupings.grouping
+    from counts
+    cross join groupings
+),
+
+log_rank as (
+    {{ log_rank('counts', ['paramcd', 'grouping'], 'group_value') }} -- noqa: PRS
+),
+
+hazard_ratios as (
+    {{ cox_two_groups('counts', ['paramcd', 'grouping'], 'group_value') }} -- noqa: PRS
+)
+
+select
+    cast(compared.paramcd as varchar) as paramcd,
+    cast(compared.grouping as varchar) as grouping,
+    cast(coalesce(log_rank.n_groups, 0) as bigint) as n_groups,
+
+    ---------- log-rank test
+    cast(log_rank.logrank_chi2 as double) as logrank_chi2,
+    cast(log_rank.df as integer) as df,
+    cast(log_rank.p_value as double) as p_value,
+
+    ---------- Cox model
+    cast(hazard_ratios.hazard_ratio as double) as hazard_ratio,
+    cast(hazard_ratios.hr_lower as double) as hr_lower,
+    cast(hazard_ratios.hr_upper as double) as hr_upper,
+    cast(hazard_ratios.hr_contrast as varchar) as hr_contrast,
+
+    ---------- how to read it
+    cast('exploratory' as varchar) as label,
+    cast(case
+        when coalesce(log_rank.n_groups, 0) < 2 then 'fewer than two groups'
+        when log_rank.logrank_chi2 is null then 'no event while two groups are at risk'
+        when log_rank.n_groups > 2 then 'no hazard ratio for more than two groups'
+        when hazard_ratios.hazard_ratio is null
+            then 'hazard ratio not finite: a group has no event while the other is at risk'
+    end as varchar) as not_estimable_reason
+from compared
+left join log_rank using (paramcd, grouping)
+left join hazard_ratios using (paramcd, grouping)

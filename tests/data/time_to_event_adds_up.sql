@@ -1,0 +1,91 @@
+-- Operated patients have a time or a reason for each endpoint; times are what their dates say.
+with
+
+time_to_event as (
+    select * from {{ ref('time_to_event') }}
+),
+
+endpoint_exclusions as (
+    select * from {{ ref('endpoint_exclusions') }}
+),
+
+operated as (
+    select patient_id
+    from {{ ref('dim_patient') }}
+    where is_operated
+),
+
+endpoints as (
+    select 'RFS' as paramcd
+    union all
+    select 'OS' as paramcd
+),
+
+accounted as (
+    select
+        patient_id,
+        paramcd
+    from time_to_event
+    union all
+    select
+        patient_id,
+        paramcd
+    from endpoint_exclusions
+),
+
+expected as (
+    select
+        operated.patient_id,
+        endpoints.paramcd
+    from operated
+    cross join endpoints
+),
+
+violations as (
+    select
+        expected.patient_id,
+        expected.paramcd,
+        'neither a time nor a reason' as violation
+    from expected
+    left join accounted using (patient_id, paramcd)
+    where accounted.patient_id is null
+    union all
+    select
+        accounted.patient_id,
+        accounted.paramcd,
+        'not an endpoint of an operated patient' as violation
+    from accounted
+    left join expected using (patient_id, paramcd)
+    where expected.patient_id is null
+    union all
+    select
+        patient_id,
+        paramcd,
+        'both a time and a reason' as violation
+    from accounted
+    group by patient_id, paramcd
+    having count(*) > 1
+    union all
+    select
+        patient_id,
+        paramcd,
+        'aval is not adt - startdt, or is negative' as violation
+    from time_to_event
+    where (aval = {{ days_between('startdt', 'adt') }} and aval >= 0) is not true
+    union all
+    select
+        patient_id,
+        paramcd,
+        'later than the cut-off' as violation
+    from time_to_event
+    where adt > cutoff_date or startdt > cutoff_date
+    union all
+    select
+        patient_id,
+        paramcd,
+        'not 0 for an event and 1, with a reason, for a censoring' as violation
+    from time_to_event
+    where (cnsr in (0, 1) and (cnsr = 1) = (cnsdtdsc is not null)) is not true
+)
+
+select * from violations
