@@ -123,15 +123,33 @@ def run_expectations(
     Returns:
         One result per expectation declared, whether it could run or not.
     """
-    gx = prepare()
+    prepare()
     from dlm.quality.datadocs import write_data_docs
 
+    run, validated = check_suites(connection, load_suites() if suites is None else suites)
+    write_data_docs(validated, out / "data_docs", synthetic)
+    return run
+
+
+def check_suites(
+    connection: duckdb.DuckDBPyConnection, suites: Sequence[Suite]
+) -> tuple[CheckRun, list[tuple[Any, Any]]]:
+    """Check suites without writing anything.
+
+    Args:
+        connection: on the work database; only read from.
+        suites: what to check.
+
+    Returns:
+        Our results, and for each table that is there Great Expectations' suite and result.
+    """
+    gx = prepare()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     source = context.data_sources.add_pandas("warehouse")
     results: list[CheckResult] = []
     validated: list[tuple[Any, Any]] = []
-    for suite in load_suites() if suites is None else suites:
+    for suite in suites:
         try:
             frame = _frame(connection, suite)
         except duckdb.Error as error:
@@ -140,8 +158,7 @@ def run_expectations(
         checked, outcome, suite_results = _validate(gx, source, connection, suite, frame)
         results += suite_results
         validated.append((checked, outcome))
-    write_data_docs(validated, out / "data_docs", synthetic)
-    return CheckRun(tuple(results))
+    return CheckRun(tuple(results)), validated
 
 
 def _frame(connection: duckdb.DuckDBPyConnection, suite: Suite) -> pd.DataFrame:
@@ -297,7 +314,7 @@ def _names(suite: Suite, item: Expectation) -> dict[str, str]:
 
 
 def _keys(suite: Suite, rows: list[dict[str, Any]]) -> str:
-    names = ("/".join(str(row[key]) for key in suite.keys if key in row) for row in rows)
+    names = ("/".join(_plain(row[key]) for key in suite.keys if key in row) for row in rows)
     return ", ".join(list(dict.fromkeys(names))[:MAX_KEYS])
 
 

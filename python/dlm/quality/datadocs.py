@@ -220,6 +220,10 @@ def write_data_docs(
     results_renderer = _ResultsRenderer()
     suite_renderer = ExpectationSuitePageRenderer()
     for suite, outcome in validated:
+        for evr in outcome.results:
+            # Great Expectations puts values from the files into its pages as they are.
+            evr.result = _escaped(evr.result)
+            evr.exception_info = _escaped(evr.exception_info)
         file = f"{suite.name}.html"
         document = results_renderer.render(outcome)
         write(document, out / "validations" / file, "../")
@@ -248,3 +252,14 @@ def write_data_docs(
     index = out / "index.html"
     write(_IndexRenderer.render(links), index, "")
     return index
+
+
+def _escaped(value: Any) -> Any:
+    """The value with every text in it safe to stand in HTML."""
+    if isinstance(value, str):
+        return html.escape(value)
+    if isinstance(value, dict):
+        return {name: _escaped(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_escaped(part) for part in value)
+    return value
