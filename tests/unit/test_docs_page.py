@@ -102,5 +102,5 @@ def test_two_builds_give_the_same_page(built: Path) -> None:
 
 def test_without_a_manifest_it_says_what_to_do(built: Path) -> None:
     (built / "target" / "manifest.json").unlink()
-    with pytest.raises(DlmError, match="manifest.json is missing"):
+    with pytest.raises(DlmError, match="is missing; build"):
         write(built)

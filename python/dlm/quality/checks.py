@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 
 from dlm.quality.suites import Expectation, Suite, load_suites
@@ -338,7 +339,7 @@ def _plain(value: Any) -> str:
         return "blank"
     if isinstance(value, pd.Timestamp):
         return value.date().isoformat()
-    if isinstance(value, bool):
+    if isinstance(value, (bool, np.bool_)):
         return str(value).lower()
     if isinstance(value, float):
         return f"{value:g}"
