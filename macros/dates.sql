@@ -1,6 +1,7 @@
 {#-
-Reading dates: the order a source declares, Japanese eras, and unknown parts written as two hyphens. A date
-is first told as ISO text, cut short where a part is unknown (2019-03-04, 2019-03, 2019), then typed.
+Reading dates: the order a source declares, Japanese eras, and unknown parts written as two hyphens.
+A date is first told as ISO text, cut short where a part is unknown (2019-03-04, 2019-03, 2019),
+then typed.
 -#}
 
 {#- Eras still in use in patients' records: names, the year before year one, first and last day. -#}
@@ -89,7 +90,9 @@ is first told as ISO text, cut short where a part is unknown (2019-03-04, 2019-0
 {%- endmacro %}
 
 
-{#- Earliest day that ISO text, perhaps cut short, can mean; null outside the calendar or 1900-2100. -#}
+{#-
+Earliest day that ISO text, perhaps cut short, can mean; null outside the calendar or 1900-2100.
+-#}
 {% macro first_day_of(iso) -%}
     case
         when {{ iso }} between '1900' and '2100-12-31'

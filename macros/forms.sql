@@ -1,8 +1,8 @@
 {#-
-The canonical dictionary of the trial's eight forms: what a column is called once a source's habits are
-gone, how it is typed, and which code list its values come from. Staging, payload hashes and the lists of
-unreadable and unmapped values are all written from it; the contracts in python/dlm/contracts say which
-header of which source it is.
+The canonical dictionary of the trial's eight forms: what a column is called once a source's habits
+are gone, how it is typed, and which code list its values come from. Staging, payload hashes and the
+lists of unreadable and unmapped values are all written from it; the contracts in
+python/dlm/contracts say which header of which source it is.
 -#}
 
 {#- Columns of a form, in order: name, type, and code list of a code. -#}

@@ -1,4 +1,6 @@
-{#- Records of one form from every source: united, told apart by key, limited to the clinical cut-off. -#}
+{#-
+Records of one form from every source: united, told apart by key, limited to the clinical cut-off.
+-#}
 
 {#- Hash of a natural key; the same text gives the same key on every build and engine. -#}
 {% macro key_of(parts) -%}
@@ -14,9 +16,9 @@
 
 
 {#-
-CTEs `united` (all sources) and `kept`: one row per record key, the winner where duplicates conflict;
-quality.conflicting_duplicates lists the others. Records of patients who registered after the cut-off are
-left out.
+CTEs `united` (all sources) and `kept`: one row per record key, the winner where duplicates
+conflict; quality.conflicting_duplicates lists the others. Records of patients who registered after
+the cut-off are left out.
 -#}
 {% macro united(form) -%}
 {%- set columns = ['source'] + canonical_columns(form) -%}
@@ -77,7 +79,9 @@ kept as (
 {%- endmacro %}
 
 
-{#- A column that goes with a date, replaced by the cut-off (or `cap`) where the date lies after it. -#}
+{#-
+A column that goes with a date, replaced by the cut-off (or `cap`) where the date lies after it.
+-#}
 {% macro capped_at_cutoff(column, date_column, cap=none) -%}
     {%- if cutoff_date() -%}
     case
@@ -96,7 +100,9 @@ kept as (
 {%- endmacro %}
 
 
-{#- Natural key of a finding as people cite it: JP07-012|visit 3, with the lesion where it is about one. -#}
+{#-
+Natural key of a finding as people cite it: JP07-012|visit 3, with the lesion where it is about one.
+-#}
 {% macro finding_reference(relation='') -%}
     concat_ws(
         '|',

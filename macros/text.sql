@@ -15,9 +15,9 @@
 
 
 {#-
-Text as said: full-width ASCII, every kind of space, hyphen and minus sign made plain, trimmed; blank is
-null. Nine cells in ten are plain ASCII already (as many bytes as characters) and skip the translation.
-The Japanese long vowel mark is a letter here; clean_id reads it as a hyphen.
+Text as said: full-width ASCII, every kind of space, hyphen and minus sign made plain, trimmed;
+blank is null. Nine cells in ten are plain ASCII already (as many bytes as characters) and skip the
+translation. The Japanese long vowel mark is a letter here; clean_id reads it as a hyphen.
 -#}
 {% macro clean_text(text) -%}
     {%- set wide = (
@@ -44,7 +44,9 @@ The Japanese long vowel mark is a letter here; clean_id reads it as a hyphen.
 {%- endmacro %}
 
 
-{#- An identifier as said: clean text in capitals, the long vowel mark typed for a hyphen made one. -#}
+{#-
+An identifier as said: clean text in capitals, the long vowel mark typed for a hyphen made one.
+-#}
 {% macro clean_id(text) -%}
     upper(replace({{ clean_text(text) }}, 'ー', '-'))
 {%- endmacro %}
@@ -72,8 +74,8 @@ The Japanese long vowel mark is a letter here; clean_id reads it as a hyphen.
 
 
 {#-
-REDCap checkboxes as one text: the labels ticked, joined by "+". A box that holds neither 0 nor 1 is kept as
-written, so that it shows up as an unknown label instead of vanishing.
+REDCap checkboxes as one text: the labels ticked, joined by "+". A box that holds neither 0 nor 1 is
+kept as written, so that it shows up as an unknown label instead of vanishing.
 -#}
 {% macro ticked(field, labels) -%}
     nullif(

@@ -1,7 +1,7 @@
 {#-
-From a form's columns as text to typed columns, one source's habits removed. A cell that cannot be read
-becomes null beside its text and is counted, so that quality.unreadable_values and quality.unmapped_values
-find it; a declared missing code is null and not an error.
+From a form's columns as text to typed columns, one source's habits removed. A cell that cannot be
+read becomes null beside its text and is counted, so that quality.unreadable_values and
+quality.unmapped_values find it; a declared missing code is null and not an error.
 -#}
 
 {#- File and line of a raw row, known only when the strict loader filled the raw tables. -#}
@@ -19,10 +19,10 @@ find it; a declared missing code is null and not an error.
 {#- Rows of one REDCap instrument: by its name when it repeats, else by its event without one. -#}
 {% macro redcap_rows(instrument, event, repeating) -%}
     {%- if repeating -%}
-    trim("redcap_repeat_instrument") = '{{ instrument }}'
+    trim(redcap_repeat_instrument) = '{{ instrument }}'
     {%- else -%}
-    trim("redcap_event_name") = '{{ event }}'
-        and coalesce(trim("redcap_repeat_instrument"), '') = ''
+    trim(redcap_event_name) = '{{ event }}'
+        and coalesce(trim(redcap_repeat_instrument), '') = ''
     {%- endif -%}
 {%- endmacro %}
 
@@ -100,9 +100,9 @@ find it; a declared missing code is null and not an error.
 
 
 {#-
-The CTEs of a staging model from `renamed` (every column as <name>_text, delivery_file, delivery_line) to
-`staged`: typed columns beside their text, lesion_id, record_key, counts of cells that could not be read,
-payload_hash; exact duplicates folded, and nothing else dropped.
+The CTEs of a staging model from `renamed` (every column as <name>_text, delivery_file,
+delivery_line) to `staged`: typed columns beside their text, lesion_id, record_key, counts of cells
+that could not be read, payload_hash; exact duplicates folded, and nothing else dropped.
 -#}
 {% macro typed(source, form) -%}
 {%- set columns = form_columns(form) -%}

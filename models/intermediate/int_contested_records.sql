@@ -1,4 +1,5 @@
--- Of conflicting duplicates (rule GN03) the greatest payload hash wins, whatever the order of files.
+-- Of conflicting duplicates (rule GN03) the greatest payload hash wins, whatever the order of
+-- files.
 with
 {%- for form in form_names() %}
 

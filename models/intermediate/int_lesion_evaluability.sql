@@ -4,7 +4,8 @@ imaging as (select * from {{ ref('int_lesion_imaging') }}),
 
 reference as (select * from {{ ref('int_lesion_reference') }}),
 
--- The first reason that applies stands, in the order an exam goes: done, readable, conform, in time.
+-- The first reason that applies stands, in the order an exam goes: done, readable, conform, in
+-- time.
 reasoned as (
     select
         imaging.lesion_id,

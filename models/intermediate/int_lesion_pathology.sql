@@ -36,7 +36,8 @@ relevant as (
         )
 ),
 
--- Viable cells in one specimen are not undone by another without; what was read outweighs what was not.
+-- Viable cells in one specimen are not undone by another without; what was read outweighs what
+-- was not.
 weightiest as (
     select
         lesion_id,

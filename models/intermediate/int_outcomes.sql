@@ -20,7 +20,8 @@ select
 
     ---------- last contact; who was seen after the cut-off was alive on its day
     {%- for part in ['', '_lower', '_upper'] %}
-    {{ capped_at_cutoff('last_contact_date' ~ part, 'last_contact_date') }} as last_contact_date{{ part }},
+    {{ capped_at_cutoff('last_contact_date' ~ part, 'last_contact_date') }}
+        as last_contact_date{{ part }},
     {%- endfor %}
     {{ capped_at_cutoff('last_contact_date_precision', 'last_contact_date', "'day'") }}
         as last_contact_date_precision,

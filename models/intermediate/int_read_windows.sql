@@ -54,7 +54,32 @@ judged as (
 )
 
 select
-    reads.*,
+    reads.read_key,
+    reads.lesion_key,
+    reads.lesion_id,
+    reads.patient_id,
+    reads.lesion_no,
+    reads.modality,
+    reads.timepoint,
+    reads.read_date,
+    reads.read_date_lower,
+    reads.read_date_upper,
+    reads.read_status,
+    reads.verdict,
+    reads.verdict_reason,
+    reads.size_mm,
+    reads.size_status,
+    reads.reader_id,
+    reads.reader_role,
+    reads.is_blinded,
+    reads.conditions_met,
+    reads.conditions_reason,
+    reads.contrast_given,
+    reads.slice_thickness_mm,
+    reads.record_key,
+    reads.payload_hash,
+
+    ---------- window and rank
     judged.outside_reason is null as is_in_window,
     judged.outside_reason,
     -- Who overrules whom; a reader of unknown role stands with the local ones.

@@ -25,7 +25,8 @@ select
     performed,
     is_performed,
     is_planned,
-    -- An operation beyond the plan treats what came after; it neither moves day 0 nor a disposition.
+    -- An operation beyond the plan treats what came after; it moves neither day 0 nor a
+    -- disposition.
     is_performed and is_planned as is_counted_stage,
     surgery_date,
     procedure,

@@ -1,4 +1,6 @@
-{#- Which parents a form's records need. A follow-up row names a lesion only where it is about one. -#}
+{#-
+Which parents a form's records need. A follow-up row names a lesion only where it is about one.
+-#}
 {%- set parents = {
     'registration': ['site'],
     'lesion': ['patient'],

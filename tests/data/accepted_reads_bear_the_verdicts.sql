@@ -1,4 +1,5 @@
--- At most one accepted read per lesion, modality and timepoint; a lesion's verdict is its accepted read's.
+-- At most one accepted read per lesion, modality and timepoint; a lesion's verdict is its accepted
+-- read's.
 with
 
 accepted as (

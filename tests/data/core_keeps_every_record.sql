@@ -1,7 +1,7 @@
 -- Without a cut-off every record key of staging reaches its core table.
 {%- if var('cutoff') %}
 select cast(null as varchar) as record_key
-limit 0
+where false
 {%- else %}
 with
 {%- for form, table, key in [

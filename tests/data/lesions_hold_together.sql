@@ -1,4 +1,5 @@
--- What must be true of any lesion, whatever the data: each row names the equation that a lesion breaks.
+-- What must be true of any lesion, whatever the data: each row names the equation that a lesion
+-- breaks.
 {%- set equations = {
     'a DLM is a baseline lesion of an operated patient':
         'is_dlm and not (is_baseline_lesion and is_operated)',

@@ -1,4 +1,5 @@
--- Nothing is dropped between a file and its raw table: the ledger adds up, and raw holds what it says.
+-- Nothing is dropped between a file and its raw table: the ledger adds up, and raw holds what it
+-- says.
 {% set tables = {'eortc': [], 'jcog': [], 'us': ['us__redcap']} -%}
 {%- for source in ['eortc', 'jcog'] -%}
     {%- for form in form_names() -%}
@@ -12,7 +13,6 @@ accounting as (select * from {{ ref('row_accounting') }}),
 raw_counts as (
     {%- for source, names in tables.items() %}
     select
-        '{{ source }}' as source,
         {%- for name in names %}
         {%- if var('loaded_by_dlm') %}
         (select count(*) from {{ ref(name) }})
@@ -20,7 +20,8 @@ raw_counts as (
         (select count(*) from (select distinct * from {{ ref(name) }}) as records)
         {%- endif %}
         {{- ' +' if not loop.last }}
-        {%- endfor %} as n_raw
+        {%- endfor %} as n_raw,
+        '{{ source }}' as source
     {%- if not loop.last %}
     union all
     {%- endif %}

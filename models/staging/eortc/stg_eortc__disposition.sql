@@ -7,12 +7,12 @@ source as (
 
 renamed as (
     select
-        "PATID" as patient_id_text,
-        "LESNO" as lesion_no_text,
-        "STAGE" as stage_text,
-        "ACTION" as action_text,
-        "ACTRS" as action_reason_text,
-        "SPECID" as specimen_id_text,
+        PATID as patient_id_text,
+        LESNO as lesion_no_text,
+        STAGE as stage_text,
+        ACTION as action_text,
+        ACTRS as action_reason_text,
+        SPECID as specimen_id_text,
         {{ provenance() }}
     from source
 ),

@@ -8,12 +8,12 @@ source as (
 
 renamed as (
     select
-        "record_id" as patient_id_text,
-        "disp_lesion_no" as lesion_no_text,
-        "disp_stage" as stage_text,
-        "disp_action" as action_text,
-        "disp_action_reason" as action_reason_text,
-        "disp_specimen_id" as specimen_id_text,
+        record_id as patient_id_text,
+        disp_lesion_no as lesion_no_text,
+        disp_stage as stage_text,
+        disp_action as action_text,
+        disp_action_reason as action_reason_text,
+        disp_specimen_id as specimen_id_text,
         {{ provenance() }}
     from source
 ),

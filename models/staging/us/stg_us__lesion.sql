@@ -8,12 +8,12 @@ source as (
 
 renamed as (
     select
-        "record_id" as patient_id_text,
-        "redcap_repeat_instance" as lesion_no_text,
-        "les_segment" as segment_text,
-        "les_baseline_size_cm" as baseline_size_text,
-        "les_baseline_date" as baseline_date_text,
-        "les_site_disappeared" as site_disappeared_text,
+        record_id as patient_id_text,
+        redcap_repeat_instance as lesion_no_text,
+        les_segment as segment_text,
+        les_baseline_size_cm as baseline_size_text,
+        les_baseline_date as baseline_date_text,
+        les_site_disappeared as site_disappeared_text,
         {{ provenance() }}
     from source
 ),

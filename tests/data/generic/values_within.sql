@@ -1,4 +1,6 @@
-{#- Values that columns may hold besides null, in one test; a failing row names the column and value. -#}
+{#-
+Values that columns may hold besides null, in one test; a failing row names the column and value.
+-#}
 {% test values_within(model, values) %}
 {%- for column, allowed in values.items() %}
 select
