@@ -232,35 +232,26 @@ def _write_docs(places: Places, prepared: Path) -> None:
 
 def _add_check_results(candidate: Path, results: list[dict[str, Any]]) -> None:
     """Write quality.gx_results into the warehouse to be published."""
-    columns = {
-        "suite": ("varchar", "Suite: the layer of the table checked."),
-        "table_name": ("varchar", "Table checked."),
-        "expectation": ("varchar", "What is expected, in the checker's words."),
-        "column_name": ("varchar", "Column or columns checked."),
-        "level": ("varchar", "blocking stops publication, warning is for the stewards."),
-        "status": ("varchar", "pass, warn, fail, or error when the check itself could not run."),
-        "n_checked": ("bigint", "Records checked."),
-        "n_violated": ("bigint", "Records that violate the expectation."),
-        "failing_keys": ("varchar", "Keys of violating records, at most fifty."),
-        "detail": ("varchar", "What went wrong, for a check that could not run."),
-        "description": ("varchar", "Why the expectation is there."),
-    }
-    connection = duckdb.connect(str(candidate))
-    try:
-        types = ", ".join(f"{name} {kind}" for name, (kind, _) in columns.items())
-        connection.execute(f"create or replace table quality.gx_results ({types})")
-        connection.execute(
-            "comment on table quality.gx_results is "
-            "'One row per expectation of Great Expectations, this build.'"
-        )
-        for name, (_, text) in columns.items():
-            connection.execute(f"comment on column quality.gx_results.{name} is '{text}'")
-        connection.executemany(
-            f"insert into quality.gx_results values ({', '.join('?' * len(columns))})",
-            [[result.get(name) for name in columns] for result in results],
-        )
-    finally:
-        connection.close()
+    columns = (
+        publish.Column("suite", "varchar", "Suite: the layer of the table checked."),
+        publish.Column("table_name", "varchar", "Table checked."),
+        publish.Column("expectation", "varchar", "What is expected, in the checker's words."),
+        publish.Column("column_name", "varchar", "Column or columns checked."),
+        publish.Column("level", "varchar", "blocking stops publication, warning does not."),
+        publish.Column("status", "varchar", "pass, warn, fail, or error when it could not run."),
+        publish.Column("n_checked", "bigint", "Records checked."),
+        publish.Column("n_violated", "bigint", "Records that violate the expectation."),
+        publish.Column("failing_keys", "varchar", "Keys of violating records, at most fifty."),
+        publish.Column("detail", "varchar", "What went wrong, for a check that could not run."),
+        publish.Column("description", "varchar", "Why the expectation is there."),
+    )
+    publish.add_table(
+        candidate,
+        "quality.gx_results",
+        "One row per expectation of Great Expectations, in this build.",
+        columns,
+        [[result.get(column.name) for column in columns] for result in results],
+    )
 
 
 def _manifest(

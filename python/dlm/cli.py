@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +37,15 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except BrokenPipeError:
         return 0
+    except Exception as error:
+        if os.environ.get("DLM_DEBUG"):
+            raise
+        print(
+            f"internal error: {type(error).__name__}: {error}\n"
+            "what was published before is untouched; set DLM_DEBUG=1 to see where it happened",
+            file=sys.stderr,
+        )
+        return 4
     except KeyboardInterrupt:
         print("stopped; what was published before is untouched", file=sys.stderr)
         return 130

@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,34 @@ def _comment(connection: duckdb.DuckDBPyConnection, kind: str, name: str, text: 
     if text:
         escaped = text.replace("'", "''")
         connection.execute(f"comment on {kind} {name} is '{escaped}'")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table that is not made by dbt."""
+
+    name: str
+    type: str
+    comment: str
+
+
+def add_table(
+    warehouse: Path, name: str, comment: str, columns: Sequence[Column], rows: list[list[Any]]
+) -> None:
+    """Write a described table into a warehouse that is not published yet."""
+    connection = duckdb.connect(str(warehouse))
+    try:
+        types = ", ".join(f"{column.name} {column.type}" for column in columns)
+        connection.execute(f"create or replace table {name} ({types})")
+        _comment(connection, "table", name, comment)
+        for column in columns:
+            _comment(connection, "column", f"{name}.{column.name}", column.comment)
+        if rows:
+            connection.executemany(
+                f"insert into {name} values ({', '.join('?' * len(columns))})", rows
+            )
+    finally:
+        connection.close()
 
 
 def write_parquet(warehouse: Path, out: Path) -> None:

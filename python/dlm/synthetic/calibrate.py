@@ -64,9 +64,7 @@ def find_targets(seed: int, scale: float) -> Targets | None:
     return targets if targets.scale == scale else None
 
 
-def calibrated_trial(
-    targets: Targets, sites: pd.DataFrame, tell: Callable[[str], None]
-) -> Tables:
+def calibrated_trial(targets: Targets, sites: pd.DataFrame, tell: Callable[[str], None]) -> Tables:
     """A trial that holds every target.
 
     Raises:
@@ -183,7 +181,9 @@ def _swap(
         heat = HOTTEST * COOLING ** (swap % SWAPS_PER_ROUND)
         if proposed <= current or rng.random() < np.exp((current - proposed) / heat):
             chosen[name], current = trial, proposed
-    raise CalibrationError(f"{step}: targets not reached, {current:g} short after {MAX_SWAPS} swaps")
+    raise CalibrationError(
+        f"{step}: targets not reached, {current:g} short after {MAX_SWAPS} swaps"
+    )
 
 
 def _shortfall(traits: pd.DataFrame, wanted: dict[str, int]) -> Callable[[Ints], float]:
