@@ -1,7 +1,8 @@
 """The synthetic trial: correlated patients and lesions, written the way three data centres would.
 
 ``write_trial`` draws a trial from a seed, plants faults for stewards to find, and writes it as dbt
-seeds or as a delivery, with the truth that a build should recover beside it. All data are invented.
+seeds or as a delivery, with the truth that a build should recover beside it. All data are invented:
+the only persons in it are numbers of a random generator.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ import pandas as pd
 
 from dlm.contracts import load_contracts
 from dlm.project import find_places
-from dlm.synthetic import files, habits
+from dlm.synthetic import files, habits, truth
 from dlm.synthetic.calibrate import calibrated_trial, find_targets
 from dlm.synthetic.common import Tables, stream
+from dlm.synthetic.faults import FAULT_KINDS, plant
+from dlm.synthetic.findings import all_findings
 from dlm.synthetic.sample import file_trial, sample_trial
 
-FAULT_KINDS: tuple[str, ...] = ()
+__all__ = ["FAULT_KINDS", "draw_trial", "write_trial"]
+
 REGISTERED_AT_SCALE_1 = 233
 
 
@@ -30,31 +34,53 @@ def write_trial(
     layout: Literal["delivery", "seeds"],
     faults: str,
     progress: Callable[[str], None] | None = None,
+    truth_folder: Path | None = None,
 ) -> None:
-    """Write one synthetic trial."""
+    """Write one synthetic trial; the same arguments write the same bytes.
+
+    Args:
+        seed: seed of every draw.
+        scale: how many times the patients of the real trial, at the same sites.
+        out: where a delivery goes (``<source>/<form>.csv`` and ``manifest.csv``), or the seeds
+            folder of a project (``<source>/<source>__<form>.csv``, their properties, ``load/``).
+        layout: as a delivery, each source in its own encoding, or as dbt seeds in UTF-8.
+        faults: ``none``, ``few`` (one of each kind) or one of ``FAULT_KINDS``.
+        progress: told in a few words what is being done.
+        truth_folder: where ``findings.csv`` and ``endpoints.csv`` go. By default ``truth`` in
+            a delivery and ``tests/oracle/seeds_truth`` beside the seeds folder, so that dbt does
+            not take the truth for seeds.
+
+    Raises:
+        ValueError: ``faults`` is no kind, or the trial has no record to plant it in.
+    """
     tell = progress or (lambda message: None)
     reference = find_places().project / "seeds" / "reference"
     sites = pd.read_csv(reference / "ref_sites.csv", dtype=str, keep_default_na=False)
-    tables = file_trial(_draw(seed, scale, sites, tell))
     codes = habits.read_code_lists(reference / "ref_codelists.csv")
     contracts = load_contracts()
-    written = {}
+    tables = draw_trial(seed, scale, sites, tell)
+    faulty, planted = plant(tables, seed, faults)
+    texts = {}
     for source, contract in contracts.items():
         tell(f"writing {source}")
-        raw = habits.raw_forms(tables, contract, codes)
-        written[source] = files.source_files(raw, contract)
+        texts[source] = files.source_files(habits.raw_forms(faulty, contract, codes), contract)
     if layout == "seeds":
-        files.write_seeds(out, written, contracts.values())
+        files.write_seeds(out, texts, contracts.values())
     else:
-        files.write_delivery(out, written, contracts.values())
+        files.write_delivery(out, texts, contracts.values())
+    tell("writing the truth")
+    beside_seeds = out.parent / "tests" / "oracle" / "seeds_truth"
+    folder = truth_folder or (beside_seeds if layout == "seeds" else out / "truth")
+    files.write_table(folder / "findings.csv", all_findings(tables, planted))
+    files.write_table(folder / "endpoints.csv", truth.endpoints(tables))
 
 
-def _draw(seed: int, scale: float, sites: pd.DataFrame, tell: Callable[[str], None]) -> Tables:
-    """The patients of a trial: calibrated where the seed has targets, else as they fall."""
+def draw_trial(seed: int, scale: float, sites: pd.DataFrame, tell: Callable[[str], None]) -> Tables:
+    """The forms of a trial without faults: calibrated where the seed has targets, else as drawn."""
     targets = find_targets(seed, scale)
     if targets is not None:
-        return calibrated_trial(targets, sites, tell)
+        return file_trial(calibrated_trial(targets, sites, tell))
     spread = 1 + 0.03 * stream(seed, "size").standard_normal()
     n = round(REGISTERED_AT_SCALE_1 * scale * spread)
     tell(f"drawing {n} patients")
-    return sample_trial(seed, n, sites)
+    return file_trial(sample_trial(seed, n, sites))

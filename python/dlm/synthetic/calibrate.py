@@ -23,15 +23,19 @@ from dlm.synthetic.patients import REGISTRATION_CLOSES, REGISTRATION_OPENS
 from dlm.synthetic.sample import file_trial, patient_ids, sample_trial, select_patients
 
 HERE = Path(__file__).parent
-POOL_TRIALS = 40
-MAX_SWAPS = 120_000
-# Each round starts hot, so that it may leave a dead end, and cools to accepting improvements only.
-SWAPS_PER_ROUND = 12_000
-HOTTEST = 1.5
-COOLING = 0.02 ** (1 / SWAPS_PER_ROUND)
+POOL_TRIALS = 80
+# Patients who were not operated on have few targets: so many times the number wanted will do.
+NOT_OPERATED_SPARES = 5
+MAX_SWAPS = 40_000
+# How readily a draw is taken that leads away from the targets: e times less per patient and HEAT.
+HEAT = 0.5
 CLEAR_OF_HALF = 0.005
 FIRST_MONTH_DAYS = 30
 LAST_MONTH_DAYS = 31
+
+
+Chosen = dict[str, Ints]
+Cost = Callable[[Chosen], float]
 
 
 class CalibrationError(RuntimeError):
@@ -54,6 +58,32 @@ class Targets:
     patients_per_site_at_least: int
 
 
+@dataclass(frozen=True)
+class Step:
+    """Kinds of patients that are swapped together, and what they must come to.
+
+    Attributes:
+        name: for messages.
+        strata: the kinds of patients.
+        counts: per patient of the pool, what sums are taken of.
+        low: smallest sum allowed of each.
+        high: largest sum allowed of each.
+        joint: cost, in patients, of what is not a sum; 0 when it holds.
+    """
+
+    name: str
+    strata: tuple[str, ...]
+    counts: Floats
+    low: Floats
+    high: Floats
+    joint: Cost
+
+    def distance(self, sums: Floats) -> Floats:
+        """How far sums are from what is allowed, added up over the last axis."""
+        off = np.maximum(self.low - sums, 0) + np.maximum(sums - self.high, 0)
+        return np.asarray(off.sum(axis=-1), dtype=np.float64)
+
+
 def find_targets(seed: int, scale: float) -> Targets | None:
     """The targets of this seed and scale; ``None`` when it has none and needs no calibration."""
     path = HERE / f"targets_{seed}.yml"
@@ -73,17 +103,17 @@ def calibrated_trial(targets: Targets, sites: pd.DataFrame, tell: Callable[[str]
     n = sum(targets.strata.values())
     tell(f"drawing a pool of {POOL_TRIALS * n} patients")
     pool = sample_trial(targets.seed, POOL_TRIALS * n, sites)
+    spare = NOT_OPERATED_SPARES * targets.strata["not_operated"]
+    operated = pool["registration"]["_fate"] == "operated"
+    kept = operated | ((~operated).cumsum() <= spare)
+    pool = select_patients(pool, pool["registration"].loc[kept, "p"].to_numpy())
     traits = _traits(pool)
     rng = stream(targets.seed, "calibration")
     members = {name: _members(traits, name) for name in targets.strata}
     chosen = {name: members[name][:size] for name, size in targets.strata.items()}
 
-    dlm = ("confirmed_dlm", "dlm_not_confirmed")
-    _swap(rng, chosen, members, dlm, _dlm_cost(traits, targets), "lesions and survival", tell)
-    without = ("operated_without_dlm", "operated_imaging_incomplete")
-    _swap(rng, chosen, members, without, _baseline_cost(traits, targets), "baseline", tell)
-    rest = ("not_operated",)
-    _swap(rng, chosen, members, rest, _registration_cost(traits, targets), "registration", tell)
+    for step in _steps(traits, targets):
+        _swap(rng, chosen, members, step, tell)
     everyone = np.concatenate([chosen[name] for name in targets.strata])
     return select_patients(pool, traits["p"].to_numpy()[everyone])
 
@@ -123,7 +153,7 @@ def _traits(pool: Tables) -> pd.DataFrame:
     frame["has_recurrence_before_day_zero"] = frame["recurrence_before_day_zero"]
     late = own["first_surgery_date"] - own["mri_date"] > truth.PREOP_WINDOW_DAYS
     frame["has_late_mri"] = having(own, late)
-    frame["has_torn_readers"] = having(own, own["ct_is_torn"] == True)  # noqa: E712
+    frame["has_torn_readers"] = having(own, own["ct_is_torn"])
     frame["is_ineligible"] = frame["eligible"] == "no"
     frame["is_withdrawn"] = frame["withdrawal_date"].notna()
     frame["has_died_unoperated"] = frame["os_event"] & ~frame["is_operated"]
@@ -149,99 +179,119 @@ def _members(traits: pd.DataFrame, stratum: str) -> Ints:
     return np.flatnonzero(rules[stratum].to_numpy())
 
 
-Chosen = dict[str, Ints]
-Cost = Callable[[Chosen], float]
+def _steps(traits: pd.DataFrame, targets: Targets) -> tuple[Step, ...]:
+    """What is swapped for what, one kind of patient after the other."""
+    return (
+        _step(
+            "patients with a DLM",
+            ("confirmed_dlm", "dlm_not_confirmed"),
+            traits,
+            targets.sums,
+            targets.at_least["with_dlm"],
+            _survival_cost(traits, targets),
+        ),
+        _step(
+            "operated without a DLM",
+            ("operated_without_dlm", "operated_imaging_incomplete"),
+            traits,
+            {},
+            targets.at_least["operated_without_dlm"],
+            _baseline_cost(traits, targets),
+        ),
+        _step(
+            "not operated",
+            ("not_operated",),
+            traits,
+            {},
+            targets.at_least["not_operated"],
+            _site_cost(traits, targets),
+        ),
+    )
+
+
+def _step(
+    name: str,
+    strata: tuple[str, ...],
+    traits: pd.DataFrame,
+    exactly: dict[str, int],
+    at_least: dict[str, int],
+    joint: Cost,
+) -> Step:
+    """A step whose sums must be exact for some traits and large enough for others."""
+    low = np.array([float(number) for number in (*exactly.values(), *at_least.values())])
+    high = np.concatenate([low[: len(exactly)], np.full(len(at_least), np.inf)])
+    counts = traits[[*exactly, *at_least]].to_numpy(dtype=np.float64)
+    return Step(name, strata, counts, low, high, joint)
 
 
 def _swap(
     rng: np.random.Generator,
     chosen: Chosen,
     members: Chosen,
-    strata: tuple[str, ...],
-    cost: Cost,
-    step: str,
+    step: Step,
     tell: Callable[[str], None],
 ) -> None:
-    """Swap members of some strata until the cost is 0; sometimes a worse trial is accepted."""
-    current = cost(chosen)
-    sizes = np.array([len(chosen[name]) for name in strata])
-    edges = np.cumsum(sizes) / sizes.sum()
+    """Swap patients of a step until its sums hold and its joint cost is 0 (Gibbs sampling).
+
+    One patient after the other, chosen at random, is drawn anew from all of its kind, each the
+    likelier the nearer it brings the sums; what is not a sum then accepts or refuses the draw.
+    """
+    joint = step.joint(chosen)
+    sums = step.counts[np.concatenate([chosen[name] for name in step.strata])].sum(axis=0)
+    edges = np.cumsum([len(chosen[name]) for name in step.strata])
     for swap in range(MAX_SWAPS):
-        if current == 0:
-            tell(f"{step}: every target holds after {swap} trials of a swap")
+        if joint == 0 and step.distance(sums) == 0:
+            tell(f"{step.name}: every target holds after {swap} draws")
             return
-        name = strata[int(np.searchsorted(edges, rng.random(), side="right"))]
-        rows = chosen[name]
-        new = members[name][rng.integers(0, len(members[name]))]
-        if new in rows:
-            continue
+        place = int(rng.integers(0, edges[-1]))
+        name = step.strata[int(np.searchsorted(edges, place, side="right"))]
+        rows, pool = chosen[name], members[name]
+        place %= len(rows)
+        without = sums - step.counts[rows[place]]
+        distance = step.distance(without + step.counts[pool])
+        taken = np.delete(rows, place)
+        distance[np.isin(pool, taken)] = np.inf
+        weight = np.cumsum(np.exp((distance.min() - distance) / HEAT))
+        new = pool[np.searchsorted(weight, rng.random() * weight[-1], side="right")]
         trial = rows.copy()
-        trial[rng.integers(0, len(rows))] = new
-        proposed = cost({**chosen, name: trial})
-        heat = HOTTEST * COOLING ** (swap % SWAPS_PER_ROUND)
-        if proposed <= current or rng.random() < np.exp((current - proposed) / heat):
-            chosen[name], current = trial, proposed
-    raise CalibrationError(
-        f"{step}: targets not reached, {current:g} short after {MAX_SWAPS} swaps"
-    )
+        trial[place] = new
+        proposed = step.joint({**chosen, name: trial})
+        if proposed <= joint or rng.random() < np.exp((joint - proposed) / HEAT):
+            chosen[name], joint = trial, proposed
+            sums = without + step.counts[new]
+    raise CalibrationError(f"{step.name}: targets not reached after {MAX_SWAPS} draws")
 
 
-def _shortfall(traits: pd.DataFrame, wanted: dict[str, int]) -> Callable[[Ints], float]:
-    """How many patients are lacking for what a stratum must hold at least."""
-    has = traits[list(wanted)].to_numpy(dtype=np.float64)
-    least = np.array([float(number) for number in wanted.values()])
-
-    def lacking(rows: Ints) -> float:
-        return float(np.maximum(least - has[rows].sum(axis=0), 0).sum())
-
-    return lacking
-
-
-def _dlm_cost(traits: pd.DataFrame, targets: Targets) -> Cost:
-    """Distance of the patients with a DLM from the lesion counts and survival targets."""
-    counts = traits[list(targets.sums)].to_numpy(dtype=np.float64)
-    wanted = np.array([float(number) for number in targets.sums.values()])
+def _survival_cost(traits: pd.DataFrame, targets: Targets) -> Cost:
+    """Distance of the patients with a confirmed DLM from the survival targets."""
     group = traits["resection_group"].to_numpy(dtype=object)
-    ends = {
-        end: (traits[f"{end}_days"].to_numpy(), traits[f"{end}_event"].to_numpy())
+    rfs, survival = (
+        (traits[f"{end}_days"].to_numpy(), traits[f"{end}_event"].to_numpy())
         for end in ("rfs", "os")
-    }
-    lacking = _shortfall(traits, targets.at_least["confirmed_dlm"])
+    )
+    least = targets.resection_groups["each_at_least"]
 
     def cost(chosen: Chosen) -> float:
-        rows = np.concatenate([chosen["confirmed_dlm"], chosen["dlm_not_confirmed"]])
-        total = float(np.abs(counts[rows].sum(axis=0) - wanted).sum())
-        total += lacking(chosen["confirmed_dlm"])
-        total += _survival_cost(chosen["confirmed_dlm"], group, ends, targets)
+        rows = chosen["confirmed_dlm"]
+        groups = [rows[group[rows] == name] for name in targets.rfs_median_months]
+        total = 0.0
+        for own, months in zip(groups, targets.rfs_median_months.values(), strict=True):
+            total += max(least - len(own), 0)
+            total += _median_cost(rfs[0][own], rfs[1][own], months)
+            curve = truth.survival_steps(survival[0][own], survival[1][own])[1]
+            # Not reached: the curve stays above one half.
+            total += max(0.0, 0.5 + CLEAR_OF_HALF - curve.min(initial=1.0)) * len(own)
+        neither = len(rows) - sum(len(own) for own in groups)
+        total += max(neither - targets.resection_groups["neither_at_most"], 0)
+        if total == 0:
+            both = np.concatenate(groups)
+            first = np.isin(both, groups[0])
+            for days, event in (rfs, survival):
+                p = truth.logrank_p(days[both], event[both], first)
+                total += 0.0 if p > targets.logrank_p_above else 1.0
         return total
 
     return cost
-
-
-def _survival_cost(
-    rows: Ints, group: Any, ends: dict[str, tuple[Floats, Bools]], targets: Targets
-) -> float:
-    total = 0.0
-    inside: dict[str, Ints] = {}
-    for name, months in targets.rfs_median_months.items():
-        own = rows[group[rows] == name]
-        inside[name] = own
-        total += max(targets.resection_groups["each_at_least"] - len(own), 0)
-        days, event = ends["rfs"]
-        total += _median_cost(days[own], event[own], months)
-        days, event = ends["os"]
-        survival = truth.survival_steps(days[own], event[own])[1]
-        # Not reached: the curve stays above one half (1 patient is about 0.05 of a group).
-        total += max(0.0, np.ceil((0.501 - survival.min(initial=1.0)) * 20))
-    neither = len(rows) - sum(len(own) for own in inside.values())
-    total += max(neither - targets.resection_groups["neither_at_most"], 0)
-    if total == 0:
-        both = np.concatenate(list(inside.values()))
-        first = np.isin(both, inside["all_resected"])
-        for days, event in ends.values():
-            p = truth.logrank_p(days[both], event[both], first)
-            total += 0.0 if p > targets.logrank_p_above else 1.0
-    return total
 
 
 def _median_cost(days: Floats, event: Bools, months: float) -> float:
@@ -270,16 +320,15 @@ def _days_that_print(months: float) -> tuple[int, int]:
 
 def _baseline_cost(traits: pd.DataFrame, targets: Targets) -> Cost:
     """Distance of the operated patients from the quartiles of Table 1."""
-    lacking = _shortfall(traits, targets.at_least["operated_without_dlm"])
     values = {name: traits[name].to_numpy(dtype=np.float64) for name in targets.quartiles}
     strata = [name for name in targets.strata if name != "not_operated"]
 
     def cost(chosen: Chosen) -> float:
         rows = np.concatenate([chosen[name] for name in strata])
-        total = lacking(chosen["operated_without_dlm"])
-        for name, quartiles in targets.quartiles.items():
-            total += _quartile_cost(np.sort(values[name][rows]), quartiles)
-        return total
+        return sum(
+            _quartile_cost(np.sort(values[name][rows]), quartiles)
+            for name, quartiles in targets.quartiles.items()
+        )
 
     return cost
 
@@ -294,16 +343,14 @@ def _quartile_cost(ordered: Floats, quartiles: list[float]) -> float:
     return total
 
 
-def _registration_cost(traits: pd.DataFrame, targets: Targets) -> Cost:
-    """What is lacking of sites, of the first and last month, and of reasons not to operate."""
-    lacking = _shortfall(traits, targets.at_least["not_operated"])
+def _site_cost(traits: pd.DataFrame, targets: Targets) -> Cost:
+    """Patients that sites lack."""
     site = traits["site_id"].astype("category").cat.codes.to_numpy()
     least = targets.patients_per_site_at_least
     n_sites = int(site.max()) + 1
 
     def cost(chosen: Chosen) -> float:
-        rows = np.concatenate(list(chosen.values()))
-        per_site = np.bincount(site[rows], minlength=n_sites)
-        return lacking(chosen["not_operated"]) + float(np.maximum(least - per_site, 0).sum())
+        per_site = np.bincount(site[np.concatenate(list(chosen.values()))], minlength=n_sites)
+        return float(np.maximum(least - per_site, 0).sum())
 
     return cost

@@ -45,6 +45,7 @@ FORM_KEYS: dict[str, tuple[str, ...]] = {
     "followup": ("patient_id", "visit_no", "lesion_no"),
     "outcome": ("patient_id",),
 }
+LESION = ["patient_id", "lesion_no"]
 
 
 def stream(seed: int, name: str) -> np.random.Generator:
@@ -124,3 +125,28 @@ def lesion_id(patient_id: str, lesion_no: float) -> str:
 def where_number(condition: Bools, yes: float, no: float) -> Floats:
     """``np.where`` between two numbers."""
     return np.where(condition, np.float64(yes), np.float64(no))
+
+
+def used_dates(days: pd.Series, precision: pd.Series) -> pd.Series:
+    """The day a partial date counts as: the 15th of the month, 1 July of the year."""
+    used = days.to_numpy(dtype=np.float64).copy()
+    kind = precision.to_numpy(dtype=object)
+    for row in np.flatnonzero((kind != "day") & ~np.isnan(used)):
+        known = day_date(used[row])
+        month, day = (known.month, 15) if kind[row] == "month" else (7, 1)
+        used[row] = day_number(known.year, month, day)
+    return pd.Series(used, index=days.index)
+
+
+def record_key(form: str, row: pd.Series) -> str:
+    """The natural key of a canonical record as text, parts joined by ``|``."""
+    parts = []
+    for name in FORM_KEYS[form]:
+        value = row[name]
+        if name.endswith("_date"):
+            parts.append(iso(float(value)))
+        elif isinstance(value, str):
+            parts.append(value)
+        else:
+            parts.append("" if np.isnan(value) else str(int(value)))
+    return "|".join(parts)

@@ -10,15 +10,12 @@ import numpy as np
 import pandas as pd
 
 from dlm.synthetic.common import (
-    Bools,
-    Floats,
     Texts,
     chance,
-    day_date,
-    day_number,
     exponential,
     pick,
     text,
+    used_dates,
     where,
     whole,
 )
@@ -65,13 +62,16 @@ def sample_fates(
     after_bad_news = bad_news + 60 + np.floor(exponential(rng, n, 4200.0))
     unrelated = origin + 30 + np.floor(exponential(rng, n, 21000.0))
     death = np.fmin(after_bad_news, unrelated)
+    # Who was not operated on is followed at least until the restaging after chemotherapy.
+    restaged = patients["chemo_end_date"].to_numpy() + 30
+    death = np.where(operated, death, np.fmax(death, restaged))
     early = operated & chance(rng, n, 0.006)
-    death = np.where(early, origin + whole(rng, n, 6, 80), death)
-    death = np.where(
-        fate == "died", patients["chemo_end_date"].to_numpy() + whole(rng, n, 1, 20), death
-    )
+    death = np.where(early, origin + whole(rng, n, 25, 85), death)
+    at_chemotherapy = patients["chemo_end_date"].to_numpy() + whole(rng, n, 1, 20)
+    death = np.where(fate == "died", at_chemotherapy, death)
     frame["_treatment_death"] = early | (fate == "died")
     lost = np.where(chance(rng, n, 0.13), origin + 60 + np.floor(1100 * rng.random(n)), np.nan)
+    lost = np.where(operated, lost, np.maximum(lost, restaged))
     withdrawal = patients["withdrawal_date"].to_numpy()
     lost = np.where(np.isnan(withdrawal), lost, withdrawal)
     lost = np.where(fate == "died", np.nan, lost)
@@ -114,7 +114,7 @@ def build_visits(rng: np.random.Generator, fates: pd.DataFrame) -> pd.DataFrame:
         row, _ = np.nonzero(came)
         parts.append(pd.DataFrame({"p": group["p"].to_numpy()[row], "visit_date": days[came]}))
     early = fates["_relapse"].to_numpy()
-    symptoms = chance(rng, len(fates), 0.33) | ~fates["_operated"].to_numpy()
+    symptoms = chance(rng, len(fates), 0.45) | ~fates["_operated"].to_numpy()
     known = symptoms & (early <= fates["_end"].to_numpy() - 5)
     parts.append(pd.DataFrame({"p": fates["p"].to_numpy()[known], "visit_date": early[known]}))
     between = fates[fates["_between"].notna()]
@@ -279,14 +279,14 @@ def blur_recurrences(
     """Some recurrence dates are known by month only.
 
     Only where the whole month lies between day 0 and the limit of follow-up of left lesions, or
-    after it, so that what a partial date means for the reference standard is not in doubt.
+    after it, and where later imaging exists, so that what the partial date means is not in doubt.
     """
     day = followup["recurrence_date"].to_numpy()
     origin = followup["p"].map(fates.set_index("p")["_origin"]).to_numpy(dtype=np.float64)
-    end = followup["p"].map(fates.set_index("p")["_end"]).to_numpy(dtype=np.float64)
+    last = followup.groupby("p")["imaging_date"].transform("max").to_numpy()
     since = day - origin
-    clear = (since > 40) & (day + 31 < end) & (np.abs(since - 730) > 31)
-    partial = clear & chance(rng, len(followup), 0.05)
+    clear = (since > 40) & (day + 31 < last) & (np.abs(since - 730) > 31)
+    partial = clear & chance(rng, len(followup), 0.06)
     followup["recurrence_date_precision"] = where(partial, "month", "day")
     return followup
 
@@ -306,7 +306,8 @@ def build_outcome(
     frame = pd.DataFrame({"p": fates["p"].to_numpy()})
     frame["vital_status"] = np.where(dead, "dead", "alive").astype(object)
     frame["death_date"] = death
-    blurred = dead & chance(rng, n, 0.05) & _mid_month_between(death, last_visit)
+    by_month = used_dates(pd.Series(death), pd.Series(text(n, "month"))).to_numpy()
+    blurred = dead & chance(rng, n, 0.05) & (by_month > last_visit)
     frame["death_date_precision"] = where(blurred, "month", "day")
     frame["last_contact_date"] = np.where(dead, np.where(blurred, last_visit, death), seen)
     told = (fates["_relapse"] <= fates["_end"]).to_numpy()
@@ -314,14 +315,3 @@ def build_outcome(
     cause = where(fates["_treatment_death"].to_numpy(dtype=bool), "treatment", cause)
     frame["death_cause"] = where(dead, cause, "")
     return frame
-
-
-def _mid_month_between(death: Floats, last_visit: Floats) -> Bools:
-    """Whether the 15th of the month of death is after the last visit (and a visit exists)."""
-    middle = np.array(
-        [
-            np.nan if np.isnan(d) else day_number(day_date(d).year, day_date(d).month, 15)
-            for d in death
-        ]
-    )
-    return np.asarray(middle > last_visit, dtype=np.bool_)

@@ -1,7 +1,7 @@
 """Each data centre's way of writing things down: canonical forms in, raw text out.
 
-Headers and types come from the contracts, codes from the code lists that the warehouse itself reads;
-what is decided here is only which of the allowed ways a site uses.
+Headers and types come from the contracts, codes from the code lists that the warehouse reads; what
+is decided here is only which of the allowed ways a site uses.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from dlm.contracts import Column, Contract, Form, redcap_headers
-from dlm.synthetic.common import FORM_KEYS, Tables, Texts, day_date, text, where
+from dlm.synthetic.common import Tables, Texts, day_date, text, where
 
 CodeList = dict[tuple[str, str], dict[str, list[str]]]
 
@@ -80,6 +80,9 @@ def _raw_form(frame: pd.DataFrame, contract: Contract, form: Form, codes: CodeLi
     columns = {}
     for column in form.columns:
         values = _raw_column(frame, column, contract, form.name, site, codes)
+        if f"_raw_{column.name}" in frame:
+            planted = frame[f"_raw_{column.name}"].to_numpy(dtype=object)
+            values = where(planted != "", planted, values)
         for where_site, code in MISSING_BY_SITE.get((form.name, column.name), {}).items():
             values = where((values == "") & (site == where_site), code, values)
         columns[column.header] = values
@@ -253,19 +256,3 @@ def _spread(frame: pd.DataFrame, field: str, headers: list[str]) -> pd.DataFrame
 def csv_text(frame: pd.DataFrame, delimiter: str) -> str:
     """A raw form as CSV with LF line ends."""
     return frame.to_csv(sep=delimiter, index=False, lineterminator="\n")
-
-
-def record_key(form: str, row: pd.Series) -> str:
-    """The natural key of a canonical record as text, parts joined by ``|``."""
-    from dlm.synthetic.common import iso
-
-    parts = []
-    for name in FORM_KEYS[form]:
-        value = row[name]
-        if name.endswith("_date"):
-            parts.append(iso(float(value)))
-        elif isinstance(value, str):
-            parts.append(value)
-        else:
-            parts.append("" if np.isnan(value) else str(int(value)))
-    return "|".join(parts)

@@ -111,7 +111,9 @@ def _patient_habits(
     # MRI that did not take place: said so on the form, or no form at all.
     frame["_mri_done"] = pick(rng, n, ("done", "not_done", "missing"), (0.955, 0.03, 0.015))
     frame["_mri_baseline"] = pick(rng, n, ("done", "not_done", "missing"), (0.88, 0.08, 0.04))
-    frame["_earlier_ct"] = restaged & chance(rng, n, 0.12)
+    halfway = patients["chemo_start_date"].to_numpy() + 7 * patients["chemo_cycles"].to_numpy()
+    frame["_halfway"] = halfway
+    frame["_earlier_ct"] = restaged & (halfway < ct - 14) & chance(rng, n, 0.12)
     frame["_two_locals"] = chance(rng, n, 0.22)
     frame["_central"] = chance(rng, n, where_number(frame["_two_locals"].to_numpy(), 0.45, 0.68))
     frame["_central_baseline"] = chance(rng, n, 0.25)
@@ -210,7 +212,7 @@ def _earlier(
     earlier = Exam(
         "CT",
         "preop",
-        exam.date - whole(rng, n, 60, 60),
+        habit["_halfway"].to_numpy(),
         exam.gone & chance(rng, n, 0.5),
         np.round(exam.size * 1.3),
         exam.conditions_met,
@@ -289,7 +291,8 @@ def _read(
     frame["size_status"] = status
     if role == "local":
         frame["reader_id"] = habit["site_id"].to_numpy(dtype=object) + f"-{reader}"
-        frame["blinded"] = "yes" if exam.timepoint != "intraop" else "no"
+        # Nobody is blinded at an operation.
+        frame["blinded"] = "yes" if exam.timepoint != "intraop" else ""
     else:
         frame["reader_id"] = habit["_central_reader"].to_numpy(dtype=object)
         frame["blinded"] = "yes"
@@ -310,7 +313,7 @@ def _size(rng: np.random.Generator, exam: Exam, verdict: Texts) -> tuple[Floats,
     small = measured < 6
     size = np.where(small, 5.0, measured)
     status = where(small, "too_small", "measured")
-    unmeasured = chance(rng, n, 0.3 if exam.timepoint == "intraop" else 0.006)
+    unmeasured = chance(rng, n, 0.012 if exam.timepoint == "intraop" else 0.006)
     size = np.where(unmeasured, np.nan, size)
     status = where(unmeasured, "not_measured", status)
     gone = verdict == "not_visible"

@@ -15,6 +15,7 @@ from dlm.synthetic.common import (
     exponential,
     pick,
     text,
+    used_dates,
     where,
     whole,
     yes_no,
@@ -84,10 +85,13 @@ def _dates(rng: np.random.Generator, frame: pd.DataFrame) -> None:
     frame["liver_mets_dx_date"] = frame["consent_date"] - whole(rng, n, 8, 55)
     gap = np.where(synchronous, whole(rng, n, 0, 60), 200 + np.floor(exponential(rng, n, 420.0)))
     frame["primary_dx_date"] = frame["liver_mets_dx_date"] - np.minimum(gap, 3000)
-    # How exactly a date is known: day, month or year.
-    frame["primary_dx_date_precision"] = pick(
-        rng, n, ("day", "month", "year"), (0.89, 0.085, 0.025)
-    )
+    # How exactly a date is known: day, month or year. Never so that the day a partial date counts
+    # as would contradict the other dates.
+    precision = pick(rng, n, ("day", "month", "year"), (0.86, 0.10, 0.04))
+    counted = used_dates(frame["primary_dx_date"], pd.Series(precision)).to_numpy()
+    apart = frame["liver_mets_dx_date"].to_numpy() - counted
+    fits = np.where(synchronous, (apart >= 0) & (apart <= 183), apart > 0)
+    frame["primary_dx_date_precision"] = where(fits.astype(bool), precision, "day")
     frame["liver_mets_dx_date_precision"] = text(n, "day")
 
 
@@ -117,7 +121,7 @@ def _fate(rng: np.random.Generator, frame: pd.DataFrame) -> None:
     fate = pick(rng, n, FATES, FATE_WEIGHTS)
     frame["_fate"] = fate
     frame["eligible"] = yes_no(fate != "ineligible")
-    withdrawn = frame["registration_date"] + whole(rng, n, 20, 120)
+    withdrawn = frame["chemo_end_date"] + whole(rng, n, 1, 60)
     frame["withdrawal_date"] = np.where(fate == "withdrawn", withdrawn, np.nan)
     # Few patients hold most disappearing lesions: a responder's lesions go together.
     responder = chance(rng, n, 0.5)

@@ -13,13 +13,21 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from dlm.synthetic.common import Bools, Floats, Tables, day_date, day_number, text, where
+from dlm.synthetic.common import (
+    LESION,
+    Bools,
+    Floats,
+    Tables,
+    day_date,
+    text,
+    used_dates,
+    where,
+)
 
 PREOP_WINDOW_DAYS = 42
 REFERENCE_DAYS = 730
 DAYS_PER_MONTH = 30.4375
 ROLE_RANK = {"adjudicator": 0, "central": 1, "local": 2}
-LESION = ["patient_id", "lesion_no"]
 DETERMINATE = ("viable", "nonviable")
 
 
@@ -31,33 +39,24 @@ class Derived:
     lesions: pd.DataFrame
 
 
-def used_dates(days: pd.Series, precision: pd.Series) -> pd.Series:
-    """The day a partial date counts as: the 15th of the month, 1 July of the year."""
-    used = days.to_numpy(dtype=np.float64).copy()
-    kind = precision.to_numpy(dtype=object)
-    for row in np.flatnonzero((kind != "day") & ~np.isnan(used)):
-        known = day_date(used[row])
-        month, day = (known.month, 15) if kind[row] == "month" else (7, 1)
-        used[row] = day_number(known.year, month, day)
-    return pd.Series(used, index=days.index)
-
-
 def derive(tables: Tables) -> Derived:
     """Apply the derivation rules to the forms."""
-    forms = {name: frame.copy() for name, frame in tables.items()}
-    followup = forms["followup"]
-    followup["recurrence_date"] = used_dates(
-        followup["recurrence_date"], followup["recurrence_date_precision"]
+    followup, outcome = tables["followup"], tables["outcome"]
+    followup = followup.assign(
+        recurrence_date=used_dates(
+            followup["recurrence_date"], followup["recurrence_date_precision"]
+        )
     )
-    outcome = forms["outcome"]
-    outcome["death_date"] = used_dates(outcome["death_date"], outcome["death_date_precision"])
-    stages = _stages(forms["surgery"])
-    final = _final_dispositions(forms["disposition"], stages)
-    reads = _accepted_reads(forms["read"], forms["registration"], stages, final)
-    lesions = _lesions(forms["lesion"], reads, stages, final)
-    lesions = _reference(lesions, forms["pathology"], followup, outcome, stages)
+    outcome = outcome.assign(
+        death_date=used_dates(outcome["death_date"], outcome["death_date_precision"])
+    )
+    stages = _stages(tables["surgery"])
+    final = _final_dispositions(tables["disposition"], stages)
+    reads = _accepted_reads(tables["read"], tables["registration"], stages, final)
+    lesions = _lesions(tables["lesion"], reads, stages, final)
+    lesions = _reference(lesions, tables["pathology"], followup, outcome)
     lesions = _evaluable(lesions)
-    patients = _patients(forms["registration"], lesions, stages, forms["surgery"])
+    patients = _patients(tables["registration"], lesions, stages, tables["surgery"])
     return Derived(_endpoints(patients, followup, outcome), lesions)
 
 
@@ -93,7 +92,9 @@ def _accepted_reads(
     disagree make it not evaluable; ties by reader id. An exam that was not done only counts where
     there is no other.
     """
-    frame = read[read["timepoint"] != "followup"]
+    keys = [*LESION, "modality", "timepoint"]
+    needed = [*keys, "read_date", "verdict", "conditions_met", "reader_id", "reader_role"]
+    frame = read.loc[read["timepoint"] != "followup", needed]
     frame = frame.merge(
         registration[["patient_id", "chemo_start_date"]], on="patient_id", how="left"
     )
@@ -109,7 +110,6 @@ def _accepted_reads(
         | ((timepoint == "intraop") & (date == stage_date))
     )
     said = frame["verdict"].isin(["visible", "not_visible", "not_evaluable"]) & date.notna()
-    keys = [*LESION, "modality", "timepoint"]
     done = frame[in_window & said].copy()
     done = done[done["read_date"] == done.groupby(keys)["read_date"].transform("max")]
     done["rank"] = done["reader_role"].map(ROLE_RANK)
@@ -121,7 +121,6 @@ def _accepted_reads(
     accepted = done.sort_values([*keys, "reader_id"]).drop_duplicates(keys)
     absent = frame[frame["verdict"] == "not_done"].drop_duplicates(keys)
     both = pd.concat([accepted, absent], ignore_index=True).drop_duplicates(keys)
-    both["is_torn"] = both["is_torn"] == True  # noqa: E712 - absent exams have no opinion
     return both[[*keys, "verdict", "read_date", "conditions_met", "is_torn"]]
 
 
@@ -148,6 +147,7 @@ def _lesions(
         )
         frame = frame.merge(part, on=LESION, how="left")
         frame[f"{name}_verdict"] = frame[f"{name}_verdict"].fillna("missing")
+        frame[f"{name}_is_torn"] = frame[f"{name}_is_torn"].eq(True)
     frame = frame.merge(stages, on="patient_id", how="left").merge(final, on=LESION, how="left")
     frame["is_operated"] = frame["surgery_date"].notna()
     seen = (frame["baseline_ct_verdict"] == "visible") | (
@@ -169,7 +169,6 @@ def _reference(
     pathology: pd.DataFrame,
     followup: pd.DataFrame,
     outcome: pd.DataFrame,
-    stages: pd.DataFrame,
 ) -> pd.DataFrame:
     """The truth of each lesion, its standard and the reason (rules 1 and 2)."""
     frame = lesions.copy()
@@ -194,6 +193,9 @@ def _reference(
     verdict, reason = _from_slides(frame)
     on_slides = resected | has_later
 
+    standard = where(resected, "pathology", "later_pathology")
+    standard = where(reason == "no_pathology", "none", standard)
+
     since_regrowth = (frame["regrowth_date"] - frame["surgery_date"]).to_numpy()
     grew = ~np.isnan(since_regrowth) & (since_regrowth <= REFERENCE_DAYS)
     followed = (frame["last_imaging_date"] - frame["surgery_date"]).to_numpy() >= REFERENCE_DAYS
@@ -201,12 +203,12 @@ def _reference(
     died = frame["death_date"].to_numpy() < limit
     watched = [
         (~frame["is_operated"].to_numpy(), "indeterminate", "no_surgery", "none"),
-        (on_slides, verdict, reason, where(resected, "pathology", "later_pathology")),
+        (on_slides, verdict, reason, standard),
         (taken_later, "indeterminate", "resected_later_no_pathology", "none"),
         (left & grew, "viable", "regrowth_at_spot", "imaging_followup"),
         (left & followed, "nonviable", "no_regrowth_by_limit", "imaging_followup"),
-        (left & died, "indeterminate", "died_before_limit", "none"),
-        (left, "indeterminate", "followup_short", "none"),
+        (left & died, "indeterminate", "died_before_limit", "imaging_followup"),
+        (left, "indeterminate", "followup_short", "imaging_followup"),
         (
             frame["disposition"].eq("ablated").to_numpy(),
             "indeterminate",
@@ -366,3 +368,110 @@ def logrank_p(days: Floats, event: Bools, group: Bools) -> float:
     if variance == 0:
         return float("nan")
     return float(stats.chi2.sf((observed - expected) ** 2 / variance, 1))
+
+
+POPULATIONS = {
+    "ct": ("n_dlm", "n_evaluable_dlm", "n_nonviable_dlm"),
+    "ct_mri": ("n_confirmed", "n_evaluable_confirmed", "n_nonviable_confirmed"),
+    "ct_gone_mri_visible": ("n_visible", "n_evaluable_visible", "n_nonviable_visible"),
+    "ct_mri_ceious": ("n_ceious", "n_evaluable_ceious", "n_nonviable_ceious"),
+}
+GROUPS = ("all_resected", "some_left")
+
+
+def endpoints(tables: Tables) -> pd.DataFrame:
+    """Every figure that the marts should recover, as ``name`` and ``value``.
+
+    Counts are whole numbers, times are days, shares are unrounded; a median that is not reached has
+    an empty value.
+    """
+    derived = derive(tables)
+    patients, lesions = derived.patients, derived.lesions
+    operated = patients[patients["is_operated"]]
+    figures: dict[str, float | str] = {}
+    months = [day_date(day).strftime("%Y-%m") for day in patients["registration_date"]]
+    figures["registration.first_month"] = min(months)
+    figures["registration.last_month"] = max(months)
+    figures |= _flow(patients, operated)
+    figures |= _concordance(operated)
+    figures |= _lesion_counts(lesions)
+    for column in ("age", "n_baseline_lesions"):
+        quartiles = np.quantile(operated[column], [0.25, 0.5, 0.75])
+        for name, value in zip(("q1", "median", "q3"), quartiles, strict=True):
+            figures[f"operated.{column}.{name}"] = float(value)
+    figures |= _survival(operated)
+    return pd.DataFrame({"name": list(figures), "value": [_written(v) for v in figures.values()]})
+
+
+def _written(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    if np.isnan(value):
+        return ""
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+def _flow(patients: pd.DataFrame, operated: pd.DataFrame) -> dict[str, float | str]:
+    confirmed = operated["n_confirmed"] > 0
+    group = operated["resection_group"]
+    figures: dict[str, float | str] = {
+        "flow.registered.patients": len(patients),
+        "flow.sites": patients["site_id"].nunique(),
+        "flow.operated.patients": len(operated),
+        "flow.operated.baseline_lesions": int(operated["n_baseline_lesions"].sum()),
+        "flow.complete_preop_imaging.patients": int(operated["has_complete_preop_imaging"].sum()),
+        "flow.dlm.patients": int((operated["n_dlm"] > 0).sum()),
+        "flow.dlm_not_confirmed.patients": int(((operated["n_dlm"] > 0) & ~confirmed).sum()),
+        "flow.confirmed_dlm.patients": int(confirmed.sum()),
+        "flow.evaluable_confirmed_dlm.patients": int((operated["n_evaluable_confirmed"] > 0).sum()),
+        "flow.mri_visible.patients": int((operated["n_visible"] > 0).sum()),
+        "flow.mri_unknown.lesions": int(operated["n_unknown"].sum()),
+        "flow.recurrence_before_day_0.patients": int(operated["recurrence_before_day_zero"].sum()),
+    }
+    for name in (*GROUPS, "neither"):
+        figures[f"flow.{name}.patients"] = int((group == name).sum())
+    return figures
+
+
+def _concordance(operated: pd.DataFrame) -> dict[str, float | str]:
+    figures: dict[str, float | str] = {}
+    for name, (population, evaluable, nonviable) in POPULATIONS.items():
+        n_evaluable, n_nonviable = operated[evaluable].sum(), operated[nonviable].sum()
+        figures[f"concordance.{name}.n_lesions"] = int(operated[population].sum())
+        figures[f"concordance.{name}.n_patients"] = int((operated[evaluable] > 0).sum())
+        figures[f"concordance.{name}.n_evaluable"] = int(n_evaluable)
+        figures[f"concordance.{name}.n_nonviable"] = int(n_nonviable)
+        share = n_nonviable / n_evaluable if n_evaluable else np.nan
+        figures[f"concordance.{name}.npv"] = float(share)
+    return figures
+
+
+def _lesion_counts(lesions: pd.DataFrame) -> dict[str, float | str]:
+    """Confirmed DLMs by what was done, by truth and by why they are not evaluable."""
+    confirmed = lesions[lesions["is_confirmed_dlm"]]
+    figures: dict[str, float | str] = {}
+    for column in ("disposition", "reference_reason", "not_evaluable_reason"):
+        counts = confirmed[column].replace("", np.nan).value_counts().sort_index()
+        for value, count in counts.items():
+            figures[f"confirmed_dlm.{column}.{value}"] = int(count)
+    return figures
+
+
+def _survival(operated: pd.DataFrame) -> dict[str, float | str]:
+    figures: dict[str, float | str] = {}
+    for end in ("rfs", "os"):
+        rows = operated[operated[f"{end}_days"].notna()]
+        groups = {"overall": rows}
+        groups |= {name: rows[rows["resection_group"] == name] for name in GROUPS}
+        for name, own in groups.items():
+            days, event = own[f"{end}_days"].to_numpy(), own[f"{end}_event"].to_numpy()
+            figures[f"{end}.{name}.n"] = len(own)
+            figures[f"{end}.{name}.events"] = int(event.sum())
+            figures[f"{end}.{name}.median_days"] = median_days(days, event)
+        both = rows[rows["resection_group"].isin(GROUPS)]
+        figures[f"{end}.logrank_p"] = logrank_p(
+            both[f"{end}_days"].to_numpy(),
+            both[f"{end}_event"].to_numpy(),
+            (both["resection_group"] == GROUPS[0]).to_numpy(),
+        )
+    return figures

@@ -1,0 +1,280 @@
+"""What checks should find in a trial: the planted faults, and what happens in any real trial.
+
+One function per rule of the checks catalogue that can be judged on one delivery and on which an
+ordinary draw may fail: exams that come late, partial dates, miscounts, readers who disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import pandas as pd
+
+from dlm.synthetic import truth
+from dlm.synthetic.common import LESION, Tables, lesion_id, record_key
+from dlm.synthetic.faults import Finding
+from dlm.synthetic.habits import FULL_WIDTH_ID_FORMS, FULL_WIDTH_IDS
+from dlm.synthetic.truth import Derived
+
+COLUMNS = (
+    "kind",
+    "planted",
+    "rule_id",
+    "source",
+    "form",
+    "patient_id",
+    "lesion_id",
+    "record_key",
+    "column_name",
+    "detail",
+)
+PATHOLOGY_DAYS = 30
+FOLLOWUP_DAYS = 365
+
+
+def all_findings(tables: Tables, planted: Iterable[Finding]) -> pd.DataFrame:
+    """Planted and natural findings, one row each, sorted.
+
+    Args:
+        tables: the filed trial before faults were planted.
+        planted: what was planted since.
+    """
+    derived = truth.derive(tables)
+    found = list(planted)
+    taken = {(finding.rule_id, finding.record_key) for finding in found}
+    for rule in NATURAL:
+        for finding in rule(tables, derived):
+            if (finding.rule_id, finding.record_key) not in taken:
+                found.append(finding)
+    rows = sorted(
+        (
+            finding.kind,
+            "yes" if finding.planted else "no",
+            finding.rule_id,
+            finding.source,
+            finding.form,
+            finding.patient_id,
+            lesion_id(finding.patient_id, finding.lesion_no),
+            finding.record_key,
+            finding.column_name,
+            finding.detail,
+        )
+        for finding in found
+    )
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _say(
+    kind: str, rule_id: str, form: str, rows: pd.DataFrame, column: str, detail: str
+) -> list[Finding]:
+    """One natural finding per row of a form."""
+    return [
+        Finding(
+            kind,
+            False,
+            rule_id,
+            form,
+            row["patient_id"],
+            float(row["lesion_no"]) if "lesion_no" in rows else float("nan"),
+            record_key(form, row),
+            column,
+            detail,
+        )
+        for _, row in rows.iterrows()
+    ]
+
+
+def _full_width_ids(tables: Tables, derived: Derived) -> list[Finding]:
+    """GN05: an id written with full-width digits."""
+    found = []
+    for form in FULL_WIDTH_ID_FORMS:
+        wide = tables[form]["patient_id"].str[:4].isin(FULL_WIDTH_IDS)
+        found += _say(
+            "full_width_id", "GN05", form, tables[form][wide], "patient_id", "full-width digits"
+        )
+    return found
+
+
+def _partial_dates(tables: Tables, derived: Derived) -> list[Finding]:
+    """GN09: a partial date in a column that feeds a time-to-event endpoint."""
+    found = []
+    for form, column in (("followup", "recurrence_date"), ("outcome", "death_date")):
+        frame = tables[form]
+        partial = frame[column].notna() & (frame[f"{column}_precision"] != "day")
+        found += _say("partial_date", "GN09", form, frame[partial], column, "day not known")
+    return found
+
+
+def _miscounts(tables: Tables, derived: Derived) -> list[Finding]:
+    """PT10: the declared number of metastases is not the number of baseline lesions."""
+    patients = derived.patients
+    off = patients["n_lesions_declared"] != patients["n_baseline_lesions"]
+    return _say(
+        "declared_count",
+        "PT10",
+        "registration",
+        patients[off],
+        "n_lesions_declared",
+        "declared and recorded numbers differ",
+    )
+
+
+def _no_size(tables: Tables, derived: Derived) -> list[Finding]:
+    """LE05: no baseline size, as of a lesion that nobody saw at baseline."""
+    frame = tables["lesion"]
+    return _say(
+        "baseline_size_missing",
+        "LE05",
+        "lesion",
+        frame[frame["baseline_size"].isna()],
+        "baseline_size",
+        "no baseline size",
+    )
+
+
+def _site_marks(tables: Tables, derived: Derived) -> list[Finding]:
+    """LE08, LE09: the site's mark against its own reader's preoperative CT."""
+    reads = tables["read"]
+    own = reads[(reads["modality"] == "CT") & (reads["timepoint"] == "preop")]
+    own = own[(own["reader_role"] == "local") & own["reader_id"].str.endswith("-R1")]
+    own = own.sort_values("read_date").drop_duplicates(LESION, keep="last")
+    frame = tables["lesion"].merge(own[[*LESION, "verdict"]], on=LESION)
+    gone = frame["verdict"] == "not_visible"
+    says_gone = frame["site_disappeared"] == "yes"
+    return _say(
+        "mark_without_read",
+        "LE08",
+        "lesion",
+        frame[says_gone & ~gone],
+        "site_disappeared",
+        "marked as disappeared, local CT says otherwise",
+    ) + _say(
+        "read_without_mark",
+        "LE09",
+        "lesion",
+        frame[~says_gone & gone],
+        "site_disappeared",
+        "local CT says not visible, not marked so",
+    )
+
+
+def _no_measure(tables: Tables, derived: Derived) -> list[Finding]:
+    """RD06: visible, but neither measured nor too small to be."""
+    frame = tables["read"]
+    bare = (frame["verdict"] == "visible") & frame["size"].isna()
+    bare &= frame["size_status"] != "too_small"
+    return _say("read_size_missing", "RD06", "read", frame[bare], "size", "visible without a size")
+
+
+def _late_mri(tables: Tables, derived: Derived) -> list[Finding]:
+    """RD13: the last MRI before surgery is older than the window; one finding per lesion."""
+    lesions = derived.lesions
+    days = lesions["first_surgery_date"] - lesions["mri_date"]
+    late = lesions[lesions["is_baseline_lesion"] & (days > truth.PREOP_WINDOW_DAYS)]
+    return _say("late_mri", "RD13", "lesion", late, "read_date", "MRI older than 42 days")
+
+
+def _no_mri(tables: Tables, derived: Derived) -> list[Finding]:
+    """RD16: a DLM without an MRI read."""
+    lesions = derived.lesions
+    without = lesions["is_dlm"] & lesions["mri_verdict"].isin(["missing", "not_done"])
+    return _say("dlm_without_mri", "RD16", "lesion", lesions[without], "verdict", "DLM without MRI")
+
+
+def _torn_readers(tables: Tables, derived: Derived) -> list[Finding]:
+    """RD18: two local readers disagree and nobody above them has read; one finding per lesion."""
+    found = []
+    for modality in ("ct", "mri"):
+        torn = derived.lesions[f"{modality}_is_torn"]
+        found += _say(
+            f"{modality}_readers_disagree",
+            "RD18",
+            "lesion",
+            derived.lesions[torn],
+            "verdict",
+            f"two local {modality.upper()} readers disagree",
+        )
+    return found
+
+
+def _no_contrast(tables: Tables, derived: Derived) -> list[Finding]:
+    """RD20: disappearance claimed by an exam without contrast."""
+    reads = tables["read"]
+    dlm = derived.lesions[derived.lesions["is_dlm"]][[*LESION, "ct_date", "mri_date"]]
+    frame = reads[(reads["timepoint"] == "preop") & (reads["contrast"] == "no")]
+    frame = frame[frame["verdict"] == "not_visible"].merge(dlm, on=LESION)
+    used = np.where(frame["modality"] == "CT", frame["ct_date"], frame["mri_date"])
+    return _say(
+        "no_contrast",
+        "RD20",
+        "read",
+        frame[frame["read_date"] == used],
+        "contrast",
+        "not visible without contrast",
+    )
+
+
+def _no_pathology(tables: Tables, derived: Derived) -> list[Finding]:
+    """SU06: resected, but no pathology within 30 days."""
+    frame = tables["disposition"]
+    frame = frame[frame["action"] == "resected"]
+    slides = tables["pathology"][[*LESION, "pathology_date"]].drop_duplicates(LESION)
+    frame = frame.merge(slides, on=LESION, how="left")
+    return _say(
+        "pathology_missing",
+        "SU06",
+        "disposition",
+        frame[frame["pathology_date"].isna()],
+        "specimen_id",
+        "no pathology of a resected lesion",
+    )
+
+
+def _blind_resections(tables: Tables, derived: Derived) -> list[Finding]:
+    """SU10: resected without being seen by ultrasound, and no reason given."""
+    frame = tables["disposition"]
+    frame = frame[(frame["action"] == "resected") & (frame["action_reason"] == "")]
+    seen = derived.lesions[[*LESION, "ious_verdict"]]
+    frame = frame.merge(seen, on=LESION)
+    return _say(
+        "blind_resection",
+        "SU10",
+        "disposition",
+        frame[frame["ious_verdict"] == "not_visible"],
+        "action_reason",
+        "not seen by ultrasound, resected without a reason",
+    )
+
+
+def _not_followed(tables: Tables, derived: Derived) -> list[Finding]:
+    """FU05: a left DLM without imaging a year or more after surgery, in a patient alive."""
+    lesions = derived.lesions
+    left = lesions["is_dlm"] & (lesions["disposition"] == "left_in_place")
+    imaged = (lesions["last_imaging_date"] - lesions["surgery_date"]) >= FOLLOWUP_DAYS
+    unseen = lesions[left & ~imaged & lesions["death_date"].isna()]
+    return _say(
+        "left_without_imaging",
+        "FU05",
+        "lesion",
+        unseen,
+        "imaging_date",
+        "left lesion not imaged for a year",
+    )
+
+
+NATURAL: tuple[Callable[[Tables, Derived], list[Finding]], ...] = (
+    _full_width_ids,
+    _partial_dates,
+    _miscounts,
+    _no_size,
+    _site_marks,
+    _no_measure,
+    _late_mri,
+    _no_mri,
+    _torn_readers,
+    _no_contrast,
+    _no_pathology,
+    _blind_resections,
+    _not_followed,
+)
