@@ -5,15 +5,17 @@
 
 {#-
     Wilson's score bound (JASA 1927;22:209-212) of a share observed on `n` trials, n whole or effective, at
-    the quantile `z`; sign '-' gives the lower bound, '+' the upper one. Null where n is 0 or anything is null.
+    the quantile `z`; sign '-' gives the lower bound, '+' the upper one. Null where n is 0 or anything is null;
+    exactly 0 and 1 at the ends, where rounding would leave a trace.
 -#}
 {% macro wilson_bound(share, n, z, sign) -%}
     {{ bind('wilson_p_', share, bind('wilson_n_', 'nullif(' ~ n ~ ', 0)', bind('wilson_z_', z,
-        'case when wilson_p_ is not null and wilson_n_ is not null and wilson_z_ is not null then'
-        ~ ' greatest(0e0, least(1e0, (wilson_p_ + wilson_z_ * wilson_z_ / (2e0 * wilson_n_) ' ~ sign
+        'case when wilson_p_ is null or wilson_n_ is null or wilson_z_ is null then null'
+        ~ (' when wilson_p_ = 0 then 0e0' if sign == '-' else ' when wilson_p_ = 1 then 1e0')
+        ~ ' else (wilson_p_ + wilson_z_ * wilson_z_ / (2e0 * wilson_n_) ' ~ sign
         ~ ' wilson_z_ * sqrt(wilson_p_ * (1e0 - wilson_p_) / wilson_n_'
         ~ ' + wilson_z_ * wilson_z_ / (4e0 * wilson_n_ * wilson_n_)))'
-        ~ ' / (1e0 + wilson_z_ * wilson_z_ / wilson_n_))) end'
+        ~ ' / (1e0 + wilson_z_ * wilson_z_ / wilson_n_) end'
     ))) }}
 {%- endmacro %}
 
