@@ -1,0 +1,290 @@
+-- One row per step, unit, row type and reason: the flow of the report, for patients and for
+-- lesions. What remains at one step is what remains at the next and what is excluded there;
+-- patients are counted, never subtracted (TRIAL rule 5). Rows `of_which` break down what remains
+-- and may overlap.
+{%- set steps = ['registered', 'operated', 'dlm', 'confirmed_dlm', 'evaluable_confirmed_dlm'] %}
+with
+
+patients as (
+    select *
+    from {{ ref('dim_patient') }}
+),
+
+lesions as (
+    select *
+    from {{ ref('fct_lesion') }}
+    where is_baseline_lesion
+),
+
+endpoint_exclusions as (
+    select *
+    from {{ ref('endpoint_exclusions') }}
+),
+
+-- Why the lesions of a patient are not evaluable, where that is one reason.
+patient_lesion_facts as (
+    select
+        patient_id,
+        count(*) as n_lesions,
+        count(case when ct_verdict = 'visible' then 1 end) as n_ct_visible,
+        count(case when mri_group = 'mri_visible' then 1 end) as n_mri_visible,
+        count(case when mri_group = 'mri_unknown' then 1 end) as n_mri_unknown,
+        count(distinct case when is_confirmed_dlm then not_evaluable_reason end) as n_reasons,
+        min(case when is_confirmed_dlm then not_evaluable_reason end) as first_reason
+    from lesions
+    group by patient_id
+),
+
+-- How far each patient and lesion gets (the number of the last step reached) and why no further.
+patient_steps as (
+    select
+        patients.patient_id as unit_id,
+        case
+            when patients.has_evaluable_confirmed_dlm then 5
+            when patients.has_confirmed_dlm then 4
+            when patients.has_dlm then 3
+            when patients.is_operated then 2
+            else 1
+        end as last_step,
+        case
+            when patients.has_evaluable_confirmed_dlm then null
+            when patients.has_confirmed_dlm
+                then
+                    case
+                        when facts.n_reasons = 1 then facts.first_reason
+                        else 'several_reasons'
+                    end
+            when patients.has_dlm and facts.n_mri_unknown > 0 then 'no_dlm_gone_on_mri_some_unknown'
+            when patients.has_dlm then 'every_dlm_visible_on_mri'
+            when patients.is_operated and facts.n_lesions is null then 'no_baseline_lesion'
+            when patients.is_operated and facts.n_ct_visible = facts.n_lesions
+                then 'every_lesion_visible_on_ct'
+            when patients.is_operated then 'no_lesion_gone_on_ct_some_unknown'
+            else coalesce(patients.not_operated_reason, 'not_recorded')
+        end as exclusion_reason
+    from patients
+    left join patient_lesion_facts as facts
+        on patients.patient_id = facts.patient_id
+),
+
+lesion_steps as (
+    select
+        lesions.lesion_id as unit_id,
+        case
+            when lesions.is_confirmed_dlm and lesions.is_evaluable then 5
+            when lesions.is_confirmed_dlm then 4
+            when lesions.is_dlm then 3
+            when lesions.is_operated then 2
+            else 1
+        end as last_step,
+        case
+            when lesions.is_confirmed_dlm then lesions.not_evaluable_reason
+            when lesions.is_dlm then 'mri_' || lesions.mri_verdict
+            when lesions.is_operated then 'ct_' || lesions.ct_verdict
+            else coalesce(patients.not_operated_reason, 'not_recorded')
+        end as exclusion_reason
+    from lesions
+    inner join patients
+        on lesions.patient_id = patients.patient_id
+),
+
+unit_steps as (
+    select
+        'patients' as unit,
+        *
+    from patient_steps
+    union all
+    select
+        'lesions' as unit,
+        *
+    from lesion_steps
+),
+
+steps as (
+    {% for step in steps %}
+        select
+            {{ loop.index }} as step_order,
+            '{{ step }}' as step
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+),
+
+units as (
+    select 'patients' as unit
+    union all
+    select 'lesions' as unit
+),
+
+remaining as (
+    select
+        steps.step_order,
+        units.unit,
+        'remaining' as row_type,
+        '' as exclusion_reason,
+        count(unit_steps.unit_id) as n
+    from steps
+    cross join units
+    left join unit_steps
+        on steps.step_order <= unit_steps.last_step and units.unit = unit_steps.unit
+    group by steps.step_order, units.unit
+),
+
+excluded as (
+    select
+        steps.step_order,
+        unit_steps.unit,
+        'excluded' as row_type,
+        unit_steps.exclusion_reason,
+        count(*) as n
+    from steps
+    inner join unit_steps
+        on steps.step_order = unit_steps.last_step + 1
+    group by steps.step_order, unit_steps.unit, unit_steps.exclusion_reason
+),
+
+---------- what remains, broken down
+
+without_rfs as (
+    select distinct patient_id
+    from endpoint_exclusions
+    where paramcd = 'RFS' and reason = 'recurrence_before_day_0'
+),
+
+patient_parts as (
+    select
+        1 as step_order,
+        'not_eligible' as part,
+        count(case when not is_eligible then 1 end) as n
+    from patients
+    union all
+    select
+        1 as step_order,
+        'withdrawn' as part,
+        count(withdrawal_date) as n
+    from patients
+    union all
+    select
+        2 as step_order,
+        'complete_preop_imaging' as part,
+        count(case when has_complete_preop_imaging then 1 end) as n
+    from patients
+    where is_operated
+    union all
+    select
+        2 as step_order,
+        'incomplete_preop_imaging' as part,
+        count(case when not coalesce(has_complete_preop_imaging, false) then 1 end) as n
+    from patients
+    where is_operated
+    union all
+    select
+        2 as step_order,
+        'recurrence_before_day_0' as part,
+        count(without_rfs.patient_id) as n
+    from patients
+    inner join without_rfs
+        on patients.patient_id = without_rfs.patient_id
+    where patients.is_operated
+    union all
+    select
+        3 as step_order,
+        'with_mri_visible_dlm' as part,
+        count(case when n_mri_visible > 0 then 1 end) as n
+    from patient_lesion_facts
+    union all
+    select
+        4 as step_order,
+        'with_mri_visible_dlm' as part,
+        count(case when facts.n_mri_visible > 0 then 1 end) as n
+    from patients
+    inner join patient_lesion_facts as facts
+        on patients.patient_id = facts.patient_id
+    where patients.has_confirmed_dlm
+    union all
+    select
+        4 as step_order,
+        'all_resected' as part,
+        count(case when resection_group = 'all_resected' then 1 end) as n
+    from patients
+    where has_confirmed_dlm
+    union all
+    select
+        4 as step_order,
+        'some_left' as part,
+        count(case when resection_group = 'some_left' then 1 end) as n
+    from patients
+    where has_confirmed_dlm
+    union all
+    select
+        4 as step_order,
+        'neither_group' as part,
+        count(case when resection_group is null then 1 end) as n
+    from patients
+    where has_confirmed_dlm
+),
+
+lesion_parts as (
+    {% for disposition in ['resected', 'ablated', 'left_in_place', 'missing'] %}
+        select
+            4 as step_order,
+            '{{ disposition }}' as part,
+            count(case when coalesce(disposition, 'missing') = '{{ disposition }}' then 1 end) as n
+        from lesions
+        where is_confirmed_dlm
+        union all
+    {% endfor %}
+    {% for truth in ['nonviable', 'viable'] %}
+        select
+            5 as step_order,
+            '{{ truth }}' as part,
+            count(case when reference_verdict = '{{ truth }}' then 1 end) as n
+        from lesions
+        where is_confirmed_dlm and is_evaluable
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+),
+
+of_which as (
+    select
+        step_order,
+        'patients' as unit,
+        'of_which' as row_type,
+        part as exclusion_reason,
+        n
+    from patient_parts
+    union all
+    select
+        step_order,
+        'lesions' as unit,
+        'of_which' as row_type,
+        part as exclusion_reason,
+        n
+    from lesion_parts
+),
+
+flow as (
+    select *
+    from remaining
+    union all
+    select *
+    from excluded
+    union all
+    select *
+    from of_which
+)
+
+select
+    cast(flow.step_order as integer) as step_order,
+    steps.step,
+    flow.unit,
+    flow.row_type,
+    flow.exclusion_reason,
+    cast(flow.n as bigint) as n
+from flow
+inner join steps
+    on flow.step_order = steps.step_order
+order by
+    case flow.unit when 'patients' then 1 else 2 end,
+    flow.step_order,
+    case flow.row_type when 'excluded' then 1 when 'remaining' then 2 else 3 end,
+    flow.exclusion_reason
