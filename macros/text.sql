@@ -32,11 +32,15 @@ translation. The Japanese long vowel mark is a letter here; clean_id reads it as
         ~ 'abcdefghijklmnopqrstuvwxyz{|}~'
         ~ '       -------'
     ) -%}
+    {#- The first and last wide ASCII character span them all; the other marks are listed. -#}
+    {%- set wide_characters = '[！-～' ~ wide[94:] ~ ']' -%}
     nullif(
         trim(
             case
                 when bit_length({{ text }}) = 8 * length({{ text }}) then {{ text }}
-                else translate({{ text }}, '{{ wide }}', '{{ plain }}')
+                when {{ matches(text, wide_characters) }}
+                    then translate({{ text }}, '{{ wide }}', '{{ plain }}')
+                else {{ text }}
             end
         ),
         ''

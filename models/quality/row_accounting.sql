@@ -29,7 +29,7 @@ counted as (
         '{{ source }}' as source,
         cast(null as varchar) as site_id,
         {{ "'" ~ form ~ "'" if form else 'cast(null as varchar)' }} as form,
-        '{{ source }}/{{ table }}.csv' as file,
+        'seeds/{{ source }}/{{ table }}.csv' as file,
         count(*) as records_in,
         (select count(*) from (select distinct * from {{ ref(table) }}) as records) as loaded
     from {{ ref(table) }}
