@@ -59,7 +59,9 @@ def write_trial(
     codes = habits.read_code_lists(reference / "ref_codelists.csv")
     contracts = load_contracts()
     tables = draw_trial(seed, scale, sites, tell)
-    faulty, planted = plant(tables, seed, faults)
+    tell("deriving the truth")
+    derived = truth.derive(tables)
+    faulty, planted = plant(tables, derived, seed, faults)
     texts = {}
     for source, contract in contracts.items():
         tell(f"writing {source}")
@@ -71,8 +73,8 @@ def write_trial(
     tell("writing the truth")
     beside_seeds = out.parent / "tests" / "oracle" / "seeds_truth"
     folder = truth_folder or (beside_seeds if layout == "seeds" else out / "truth")
-    files.write_table(folder / "findings.csv", all_findings(tables, planted))
-    files.write_table(folder / "endpoints.csv", truth.endpoints(tables))
+    files.write_table(folder / "findings.csv", all_findings(tables, derived, planted))
+    files.write_table(folder / "endpoints.csv", truth.endpoints(derived))
 
 
 def draw_trial(seed: int, scale: float, sites: pd.DataFrame, tell: Callable[[str], None]) -> Tables:

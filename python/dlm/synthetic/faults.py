@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from dlm.synthetic import truth
 from dlm.synthetic.common import FORM_KEYS, Tables, record_key, stream
+from dlm.synthetic.truth import Derived
 
 SOURCES = {"EU": "eortc", "JP": "jcog", "US": "us"}
 # What stands in a file where a code of no list, or a day of no calendar, was written.
@@ -23,7 +23,7 @@ IMPOSSIBLE_DATE = {"eortc": "30/02/2019", "jcog": "2019/02/30", "us": "02/30/201
 NOT_REGISTERED = "900"
 NO_SUCH_LESION = 77.0
 
-Values = Mapping[str, object]
+Values = Mapping[str, str | float]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Finding:
         return SOURCES[self.patient_id[:2]]
 
 
-def _set(**values: object) -> Callable[[pd.Series], Values]:
+def _set(**values: str | float) -> Callable[[pd.Series], Values]:
     return lambda record: values
 
 
@@ -340,11 +340,12 @@ FAULTS: dict[str, Fault] = {
 FAULT_KINDS = tuple(FAULTS)
 
 
-def plant(tables: Tables, seed: int, faults: str) -> tuple[Tables, list[Finding]]:
+def plant(tables: Tables, derived: Derived, seed: int, faults: str) -> tuple[Tables, list[Finding]]:
     """Plant faults into a filed trial.
 
     Args:
         tables: filed forms; left as they are.
+        derived: what is derived from them, which tells where a fault does no harm.
         seed: seed of the trial.
         faults: ``none``, ``few`` (each kind once) or one kind.
 
@@ -361,15 +362,18 @@ def plant(tables: Tables, seed: int, faults: str) -> tuple[Tables, list[Finding]
     changed = {form: frame.copy() for form, frame in tables.items()}
     kinds = FAULT_KINDS if faults == "few" else (faults,)
     rng = stream(seed, "faults")
-    hosts = _hosts(tables)
+    hosts = _hosts(derived)
     findings = []
     for kind in kinds:
-        finding = _plant_one(changed, kind, hosts, rng)
-        if finding is not None:
-            hosts = {who: free - {finding.patient_id} for who, free in hosts.items()}
-            findings.append(finding)
-        elif faults != "few":
+        row = _draw_record(changed, FAULTS[kind], hosts, rng)
+        if row is None:
+            if faults == "few":
+                continue
             raise ValueError(f"this trial has no record in which to plant {kind}")
+        # No patient gets two faults, so that one does not hide the other.
+        host = str(changed[FAULTS[kind].form].at[row, "patient_id"])
+        hosts = {who: free - {host} for who, free in hosts.items()}
+        findings.append(_plant_one(changed, kind, row))
     for form, frame in changed.items():
         changed[form] = frame.sort_values(
             [*FORM_KEYS[form]], kind="stable", ignore_index=True, na_position="first"
@@ -377,9 +381,9 @@ def plant(tables: Tables, seed: int, faults: str) -> tuple[Tables, list[Finding]
     return changed, findings
 
 
-def _hosts(tables: Tables) -> dict[str, set[str]]:
+def _hosts(derived: Derived) -> dict[str, set[str]]:
     """Patients in whom a fault changes no endpoint."""
-    patients = truth.derive(tables).patients
+    patients = derived.patients
     operated = patients["is_operated"]
     without = operated & (patients["n_dlm"] == 0)
     return {
@@ -388,22 +392,23 @@ def _hosts(tables: Tables) -> dict[str, set[str]]:
     }
 
 
-def _plant_one(
-    tables: Tables, kind: str, hosts: dict[str, set[str]], rng: np.random.Generator
-) -> Finding | None:
-    """Plant one fault in a record drawn at random; ``None`` where no record is fit for it."""
-    fault = FAULTS[kind]
+def _draw_record(
+    tables: Tables, fault: Fault, hosts: dict[str, set[str]], rng: np.random.Generator
+) -> int | None:
+    """Row of a record that is fit for a fault, drawn at random; ``None`` where there is none."""
     frame = tables[fault.form]
-    fit = frame["patient_id"].isin(hosts[fault.who]) & frame["patient_id"].str.startswith(
-        fault.site
-    )
+    patient_id = frame["patient_id"]
+    fit = patient_id.isin(hosts[fault.who]) & patient_id.str.startswith(fault.site)
     if fault.where is not None:
         fit &= fault.where(frame)
     rows = np.flatnonzero(fit.to_numpy())
-    if not len(rows):
-        return None
-    row = int(rows[rng.integers(0, len(rows))])
-    host = str(frame.at[row, "patient_id"])
+    return int(rows[rng.integers(0, len(rows))]) if len(rows) else None
+
+
+def _plant_one(tables: Tables, kind: str, row: int) -> Finding:
+    """Plant one fault in a record, or in a copy of it."""
+    fault = FAULTS[kind]
+    frame = tables[fault.form]
     if fault.adds:
         frame = pd.concat([frame, frame.iloc[[row]]], ignore_index=True)
         row = len(frame) - 1
@@ -419,7 +424,7 @@ def _plant_one(
         True,
         fault.rule_id,
         fault.form,
-        str(record["patient_id"]) if fault.adds else host,
+        str(record["patient_id"]),
         float(record["lesion_no"]) if "lesion_no" in frame else float("nan"),
         record_key(fault.form, record),
         fault.column,

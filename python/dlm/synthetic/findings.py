@@ -33,14 +33,14 @@ PATHOLOGY_DAYS = 30
 FOLLOWUP_DAYS = 365
 
 
-def all_findings(tables: Tables, planted: Iterable[Finding]) -> pd.DataFrame:
+def all_findings(tables: Tables, derived: Derived, planted: Iterable[Finding]) -> pd.DataFrame:
     """Planted and natural findings, one row each, sorted.
 
     Args:
         tables: the filed trial before faults were planted.
+        derived: what is derived from it.
         planted: what was planted since.
     """
-    derived = truth.derive(tables)
     found = list(planted)
     taken = {(finding.rule_id, finding.record_key) for finding in found}
     for rule in NATURAL:

@@ -68,7 +68,7 @@ def _sizes(rng: np.random.Generator, row: Ints, n_patients: int) -> Floats:
     """Baseline diameter in whole mm: log-normal with a share of the patient in it."""
     patient_part = 0.22 * rng.standard_normal(n_patients)
     log_size = np.log(13.5) + patient_part[row] + 0.58 * rng.standard_normal(len(row))
-    return np.clip(np.round(np.exp(log_size)), 4.0, 140.0)
+    return np.asarray(np.clip(np.round(np.exp(log_size)), 4.0, 140.0), dtype=np.float64)
 
 
 def _separate(p: Ints, segment: np.ndarray, size: Floats) -> Floats:

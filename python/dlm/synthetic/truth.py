@@ -18,6 +18,7 @@ from dlm.synthetic.common import (
     Bools,
     Floats,
     Tables,
+    Texts,
     day_date,
     text,
     used_dates,
@@ -198,15 +199,16 @@ def _reference(
 
     since_regrowth = (frame["regrowth_date"] - frame["surgery_date"]).to_numpy()
     grew = ~np.isnan(since_regrowth) & (since_regrowth <= REFERENCE_DAYS)
-    followed = (frame["last_imaging_date"] - frame["surgery_date"]).to_numpy() >= REFERENCE_DAYS
+    watched_until = _last_look(frame, followup)
+    followed = watched_until - frame["surgery_date"].to_numpy() >= REFERENCE_DAYS
     limit = frame["surgery_date"].to_numpy() + REFERENCE_DAYS
     died = frame["death_date"].to_numpy() < limit
-    watched = [
+    rules: list[tuple[Bools, str | Texts, str | Texts, str | Texts]] = [
         (~frame["is_operated"].to_numpy(), "indeterminate", "no_surgery", "none"),
         (on_slides, verdict, reason, standard),
-        (taken_later, "indeterminate", "resected_later_no_pathology", "none"),
         (left & grew, "viable", "regrowth_at_spot", "imaging_followup"),
         (left & followed, "nonviable", "no_regrowth_by_limit", "imaging_followup"),
+        (taken_later, "indeterminate", "resected_later_no_pathology", "none"),
         (left & died, "indeterminate", "died_before_limit", "imaging_followup"),
         (left, "indeterminate", "followup_short", "imaging_followup"),
         (
@@ -217,13 +219,31 @@ def _reference(
         ),
     ]
     n = len(frame)
-    columns = (text(n, "indeterminate"), text(n, "no_disposition"), text(n, "none"))
-    for condition, *values in reversed(watched):
-        columns = tuple(
-            where(condition, value, column) for value, column in zip(values, columns, strict=True)
-        )
-    frame["reference_verdict"], frame["reference_reason"], frame["reference_standard"] = columns
+    frame["reference_verdict"] = text(n, "indeterminate")
+    frame["reference_reason"] = text(n, "no_disposition")
+    frame["reference_standard"] = text(n, "none")
+    for condition, *values in reversed(rules):
+        for what, value in zip(("verdict", "reason", "standard"), values, strict=True):
+            column = f"reference_{what}"
+            frame[column] = where(condition, value, frame[column])
     return frame
+
+
+def _last_look(lesions: pd.DataFrame, followup: pd.DataFrame) -> Floats:
+    """Last imaging that still shows a left lesion: none after its spot was treated."""
+    treated = followup[followup["later_treatment"].isin(["resected", "ablated"])]
+    treatment = treated.groupby(LESION)["later_treatment_date"].min().rename("treated_date")
+    frame = lesions[[*LESION, "last_imaging_date"]].merge(
+        treatment.reset_index(), on=LESION, how="left"
+    )
+    exams = frame.loc[frame["treated_date"].notna(), [*LESION, "treated_date"]].merge(
+        followup[["patient_id", "imaging_date"]], on="patient_id"
+    )
+    before = exams[exams["imaging_date"] <= exams["treated_date"]]
+    looked = before.groupby(LESION)["imaging_date"].max().rename("looked_date")
+    frame = frame.merge(looked.reset_index(), on=LESION, how="left")
+    last = np.where(frame["treated_date"].isna(), frame["last_imaging_date"], frame["looked_date"])
+    return np.asarray(last, dtype=np.float64)
 
 
 def _from_slides(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -258,8 +278,8 @@ def _evaluable(lesions: pd.DataFrame) -> pd.DataFrame:
     reasons.append(pd.Series(text(len(frame), "no_surgery")))
     tests.append(~frame["is_operated"].to_numpy())
     why = text(len(frame))
-    for test, label in zip(tests, reasons, strict=True):
-        why = where(test, label.to_numpy(dtype=object), why)
+    for test, reason in zip(tests, reasons, strict=True):
+        why = where(test, reason.to_numpy(dtype=object), why)
     frame["not_evaluable_reason"] = why
     frame["is_evaluable"] = why == ""
     frame["is_evaluable_ceious"] = frame["is_evaluable"] & (frame["ceious_conditions"] == "yes")
@@ -379,13 +399,12 @@ POPULATIONS = {
 GROUPS = ("all_resected", "some_left")
 
 
-def endpoints(tables: Tables) -> pd.DataFrame:
+def endpoints(derived: Derived) -> pd.DataFrame:
     """Every figure that the marts should recover, as ``name`` and ``value``.
 
     Counts are whole numbers, times are days, shares are unrounded; a median that is not reached has
     an empty value.
     """
-    derived = derive(tables)
     patients, lesions = derived.patients, derived.lesions
     operated = patients[patients["is_operated"]]
     figures: dict[str, float | str] = {}
