@@ -286,7 +286,7 @@
         select
             {{ key }},
             beta,
-            1e0 / sqrt({{ _cox_information('exp(beta)') }}) as std_err
+            case when beta is not null then 1e0 / sqrt({{ _cox_information('exp(beta)') }}) end as std_err
         from estimates
     ),
 

@@ -143,10 +143,10 @@ def _subjects_by_curve(time_to_event: pd.DataFrame) -> dict[CurveKey, pd.DataFra
 def _confidence_level(connection: duckdb.DuckDBPyConnection) -> float:
     found = connection.execute(
         "select value from marts.build_settings where setting = 'confidence_level'"
-    ).fetchone()
-    if found is None:
+    ).fetchall()
+    if not found:
         raise DlmError("marts.build_settings has no row for confidence_level; build again")
-    return float(found[0])
+    return float(found[0][0])
 
 
 def _steps(fitter: Any) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ class Adapter:
         return context.resolve(f"duckdb__{name}")  # type: ignore[no-any-return]
 
 
+@functools.cache
 def render(expression: str) -> str:
     """Return the SQL that a Jinja expression calling the macros renders to."""
     source = "".join(

@@ -1,0 +1,459 @@
+"""The survival macros against R, lifelines and closed forms; the check of the marts' curves."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lifelines import KaplanMeierFitter
+from lifelines.statistics import multivariate_logrank_test
+from numpy.typing import NDArray
+from scipy import optimize
+from survival_harness import Estimates, estimate, subjects_of
+
+from dlm import survival
+from dlm.errors import DlmError
+
+ORACLE = Path(__file__).resolve().parents[1] / "oracle" / "survival"
+DATASETS = ["lung", "veteran", "veteran_cells", "aml", "colon", "freireich", "ties"]
+Z = 1.959963984540054
+Doubles = NDArray[np.float64]
+
+
+def oracle(name: str, dataset: str) -> pd.DataFrame:
+    table = pd.read_csv(ORACLE / f"{name}.csv", dtype={"grp": str})
+    return table[table["dataset"] == dataset].reset_index(drop=True)
+
+
+@pytest.fixture(scope="module", params=DATASETS)
+def dataset(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def estimates(dataset: str) -> Estimates:
+    landmark = float(oracle("summary", dataset)["landmark"].iloc[0])
+    return estimate(oracle("subjects", dataset), [(1, landmark)])
+
+
+def chosen(table: pd.DataFrame, group: str, conf_type: str) -> pd.DataFrame:
+    return table[(table["grp"] == group) & (table["conf_type"] == conf_type)]
+
+
+# ---------------------------------------------------------------------------------- against R
+
+
+def test_curves_are_those_of_r(dataset: str, estimates: Estimates) -> None:
+    key = ["grp", "conf_type", "time"]
+    expected = oracle("curve", dataset).sort_values(key, ignore_index=True)
+    computed = estimates.curve.rename(columns={"time_value": "time"})
+    computed = computed.sort_values(key, ignore_index=True)
+    assert len(computed) == len(expected)
+    for column in (*key, "n_risk", "n_event", "n_censor"):
+        assert (computed[column] == expected[column]).all(), column
+    for column in ("survival", "std_err", "ci_lower", "ci_upper"):
+        np.testing.assert_allclose(
+            computed[column], expected[column], rtol=0, atol=1e-12, err_msg=column
+        )
+
+
+def test_what_is_read_off_a_curve_is_that_of_r(dataset: str, estimates: Estimates) -> None:
+    key = ["grp", "conf_type"]
+    expected = oracle("summary", dataset).sort_values(key, ignore_index=True)
+    quantiles = estimates.quantiles.sort_values(key, ignore_index=True)
+    for computed, by_r in (
+        ("quantile", "median"),
+        ("quantile_lower", "median_lower"),
+        ("quantile_upper", "median_upper"),
+    ):
+        np.testing.assert_array_equal(quantiles[computed], expected[by_r], err_msg=by_r)
+    followup = estimates.followup.sort_values(key, ignore_index=True)
+    np.testing.assert_array_equal(followup["quantile"], expected["followup_median"])
+    at = estimates.landmarks.sort_values(key, ignore_index=True)
+    for computed, by_r in (
+        ("survival", "survival_at"),
+        ("ci_lower", "lower_at"),
+        ("ci_upper", "upper_at"),
+    ):
+        np.testing.assert_allclose(at[computed], expected[by_r], rtol=0, atol=1e-12)
+    means = expected.drop_duplicates("grp").merge(estimates.means, on="grp")
+    np.testing.assert_array_equal(means["horizon_x"], means["horizon_y"])
+    np.testing.assert_allclose(means["restricted_mean"], means["rmst"], rtol=1e-12)
+    np.testing.assert_allclose(means["std_err"], means["rmst_std_err"], rtol=1e-11)
+
+
+def test_comparisons_are_those_of_r(dataset: str, estimates: Estimates) -> None:
+    expected = oracle("comparison", dataset).iloc[0]
+    log_rank = estimates.log_rank.iloc[0]
+    assert (log_rank["n_groups"], log_rank["df"]) == (expected["n_groups"], expected["df"])
+    assert log_rank["logrank_chi2"] == pytest.approx(expected["chi2"], rel=1e-11)
+    assert log_rank["p_value"] == pytest.approx(expected["p_value"], rel=1e-10)
+    if expected["df"] > 1:
+        assert estimates.cox.empty
+        return
+    cox = estimates.cox.iloc[0]
+    beta, std_err = expected["log_hazard_ratio"], expected["std_err"]
+    assert cox["log_hazard_ratio"] == pytest.approx(beta, rel=1e-9)
+    assert cox["std_err"] == pytest.approx(std_err, rel=1e-11)
+    assert cox["hazard_ratio"] == pytest.approx(np.exp(beta), rel=1e-10)
+    assert cox["hr_lower"] == pytest.approx(np.exp(beta - Z * std_err), rel=1e-10)
+    assert cox["hr_upper"] == pytest.approx(np.exp(beta + Z * std_err), rel=1e-10)
+
+
+def test_published_numbers_appear() -> None:
+    found = estimate(oracle("subjects", "freireich"))
+    medians = found.quantiles.set_index(["grp", "conf_type"])["quantile"]
+    assert medians["6-MP", "log"] == 23
+    assert medians["placebo", "log"] == 8
+    assert round(found.log_rank["logrank_chi2"].iloc[0], 2) == 16.79
+    assert found.cox["hr_contrast"].iloc[0] == "placebo vs 6-MP"
+
+
+# ------------------------------------------------------------------ against other code, any data
+
+
+def random_trial(seed: int, size: int, n_groups: int) -> pd.DataFrame:
+    """Whole-day times with ties and day 0, groups that differ."""
+    rng = np.random.default_rng(seed)
+    group = rng.integers(0, n_groups, size)
+    times = np.floor(rng.exponential(40 + 25 * group)).astype(int)
+    return pd.DataFrame(
+        {
+            "dataset": "random",
+            "grp": group.astype(str),
+            "time": times,
+            "event": (rng.random(size) < 0.7).astype(int),
+        }
+    )
+
+
+@pytest.mark.parametrize(("seed", "size"), [(1, 45), (2, 200), (3, 3000)])
+def test_curves_are_those_of_lifelines(seed: int, size: int) -> None:
+    subjects = random_trial(seed, size, 2)
+    found = estimate(subjects)
+    for group, members in subjects.groupby("grp"):
+        fitter = KaplanMeierFitter().fit(members["time"], members["event"])
+        curve = chosen(found.curve, str(group), "log-log")
+        np.testing.assert_allclose(
+            curve["survival"], fitter.predict(curve["time_value"]), rtol=0, atol=1e-9
+        )
+        inside = curve[(curve["survival"] > 0) & (curve["survival"] < 1)]
+        bounds = fitter.confidence_interval_.loc[inside["time_value"]]
+        np.testing.assert_allclose(inside[["ci_lower", "ci_upper"]], bounds, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("n_groups", [2, 3, 6])
+def test_log_rank_is_that_of_lifelines(n_groups: int) -> None:
+    subjects = random_trial(10 + n_groups, 300, n_groups)
+    found = estimate(subjects).log_rank.iloc[0]
+    expected = multivariate_logrank_test(subjects["time"], subjects["grp"], subjects["event"])
+    assert found["logrank_chi2"] == pytest.approx(expected.test_statistic, rel=1e-9)
+    assert found["p_value"] == pytest.approx(expected.p_value, rel=1e-9)
+    assert found["df"] == n_groups - 1
+
+
+def efron_score(subjects: pd.DataFrame, beta: float) -> tuple[float, float]:
+    """Score and information of the partial likelihood, of group '1' against '0', from its sums."""
+    index = (subjects["grp"] == "1").to_numpy()
+    time, event = subjects["time"].to_numpy(), subjects["event"].to_numpy() == 1
+    weight = np.where(index, np.exp(beta), 1.0)
+    score, information = 0.0, 0.0
+    for when in np.unique(time[event]):
+        at_risk, tied = time >= when, (time == when) & event
+        for place in range(tied.sum()):
+            gone = place / tied.sum()
+            total = weight[at_risk].sum() - gone * weight[tied].sum()
+            share = (weight[at_risk & index].sum() - gone * weight[tied & index].sum()) / total
+            score -= share
+            information += share - share**2
+        score += (tied & index).sum()
+    return score, information
+
+
+@pytest.mark.parametrize("seed", range(20, 28))
+def test_cox_solves_efrons_equation(seed: int) -> None:
+    subjects = random_trial(seed, 30 + 10 * (seed % 5), 2)
+    found = estimate(subjects).cox.iloc[0]
+    root = optimize.brentq(
+        lambda beta: efron_score(subjects, beta)[0], -12, 12, xtol=1e-14, rtol=1e-14
+    )
+    assert found["log_hazard_ratio"] == pytest.approx(root, rel=1e-9, abs=1e-12)
+    assert found["std_err"] == pytest.approx(efron_score(subjects, root)[1] ** -0.5, rel=1e-9)
+
+
+def test_cox_reaches_a_distant_ratio() -> None:
+    # group 1 goes first, but for one who outlives an event of the other group
+    subjects = pd.concat(
+        [
+            subjects_of("1", [*range(400), 401], [1] * 401),
+            subjects_of("0", [400, *[500] * 49], [1, *[0] * 49]),
+        ]
+    )
+    root = optimize.brentq(lambda beta: efron_score(subjects, beta)[0], 0, 20, xtol=1e-13)
+    assert root > 5
+    found = estimate(subjects).cox.iloc[0]
+    assert found["log_hazard_ratio"] == pytest.approx(root, rel=1e-9)
+
+
+def naive_curve(time: Doubles, event: Doubles) -> list[tuple[float, float, float]]:
+    """Time, survival and Greenwood's sum at each distinct time, by their definitions."""
+    steps = []
+    survival, greenwood = 1.0, 0.0
+    for when in np.unique(time):
+        at_risk = (time >= when).sum()
+        events = ((time == when) & (event == 1)).sum()
+        survival *= 1 - events / at_risk
+        greenwood += events / (at_risk * (at_risk - events)) if at_risk > events else 0.0
+        steps.append((float(when), survival, greenwood))
+    return steps
+
+
+def area(steps: list[tuple[float, float, float]], start: float, end: float) -> float:
+    """Area under the curve from start to end."""
+    knots = sorted({start, end, *(time for time, _, _ in steps if start < time < end)})
+    total = 0.0
+    for left, right in itertools.pairwise(knots):
+        held = [survival for time, survival, _ in steps if time <= left]
+        total += (held[-1] if held else 1.0) * (right - left)
+    return total
+
+
+records = st.lists(
+    st.tuples(st.integers(0, 12), st.integers(0, 1), st.sampled_from(["0", "1"])),
+    min_size=1,
+    max_size=25,
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(records)
+def test_any_small_trial(rows: list[tuple[int, int, str]]) -> None:
+    subjects = pd.DataFrame(rows, columns=["time", "event", "grp"]).assign(dataset="a")
+    found = estimate(subjects, [(1, 6.0)])
+    horizon = subjects.groupby("grp")["time"].max().min()
+    for group, members in subjects.groupby("grp"):
+        time, event = members["time"].to_numpy(), members["event"].to_numpy()
+        steps = naive_curve(time, event)
+        curve = chosen(found.curve, str(group), "log")
+        np.testing.assert_allclose(
+            curve["survival"], [survival for _, survival, _ in steps], rtol=0, atol=1e-12
+        )
+        mean = found.means[found.means["grp"] == group].iloc[0]
+        assert mean["horizon"] == horizon
+        assert mean["restricted_mean"] == pytest.approx(area(steps, 0, horizon), abs=1e-12)
+        before = [0.0, *(greenwood for _, _, greenwood in steps)]
+        variance = sum(
+            area(steps, when, horizon) ** 2 * (greenwood - earlier)
+            for (when, _, greenwood), earlier in zip(steps, before, strict=False)
+            if when < horizon
+        )
+        assert mean["std_err"] == pytest.approx(variance**0.5, abs=1e-12)
+        at = chosen(found.landmarks, str(group), "log").iloc[0]
+        held = [survival for when, survival, _ in steps if when <= 6]
+        if time.max() >= 6 or held[-1] == 0:
+            assert at["survival"] == pytest.approx(held[-1] if held else 1.0, abs=1e-12)
+        else:
+            assert np.isnan(at["survival"])
+
+
+# ------------------------------------------------------------------------------------ edges
+
+
+def test_no_interval_where_there_is_none() -> None:
+    found = estimate(subjects_of("x", [0, 3, 5], [0, 1, 1])).curve
+    log = found[found["conf_type"] == "log"]
+    log_log = found[found["conf_type"] == "log-log"]
+    assert log["survival"].tolist() == [1.0, 0.5, 0.0]
+    assert log["ci_lower"].isna().tolist() == [False, False, True]
+    assert (log["ci_lower"].iloc[0], log["ci_upper"].iloc[0]) == (1, 1)
+    assert log_log["ci_lower"].isna().tolist() == [True, False, True]
+    assert log_log["ci_upper"].isna().tolist() == [True, False, True]
+    assert log["std_err"].isna().tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("times", "events", "median"),
+    [
+        ([2, 4, 6, 8], [1, 1, 1, 1], 5.0),  # level at one half from 4 to 6
+        ([2, 4, 6, 8], [1, 1, 0, 0], 6.0),  # and to the last time, without another event
+        ([2, 4, 6, 8], [1, 0, 0, 0], np.nan),
+        ([0, 0, 0, 5], [1, 1, 1, 0], 0.0),
+        ([7], [1], 7.0),
+        ([7], [0], np.nan),
+        # 0.5 by way of factors that round: 9/10 * 8/9 * ... * 5/6
+        ([*range(1, 11)], [1] * 10, 5.5),
+    ],
+)
+def test_median(times: list[int], events: list[int], median: float) -> None:
+    found = estimate(subjects_of("x", times, events)).quantiles
+    np.testing.assert_array_equal(found["quantile"], [median, median])
+
+
+def test_one_subject_and_no_event() -> None:
+    found = estimate(subjects_of("x", [9], [0]), [(1, 9.0), (2, 9.5)])
+    assert found.curve[["n_risk", "n_event", "n_censor"]].to_numpy().tolist() == [[1, 0, 1]] * 2
+    mean = found.means.iloc[0]
+    assert (mean["restricted_mean"], mean["std_err"], mean["horizon"]) == (9, 0, 9)
+    assert found.followup["quantile"].tolist() == [9, 9]
+    log = found.landmarks[found.landmarks["conf_type"] == "log"]
+    assert log["survival"].fillna(-1).tolist() == [1, -1]
+
+
+def test_survival_stays_at_zero_after_the_last_event() -> None:
+    found = estimate(subjects_of("x", [1, 2], [1, 1]), [(1, 0.5), (2, 2.0), (3, 99.0)]).landmarks
+    log = found[found["conf_type"] == "log"]
+    assert log["survival"].tolist() == [1, 0, 0]
+    assert log["ci_lower"].fillna(-1).tolist() == [1, -1, -1]
+    log_log = found[found["conf_type"] == "log-log"]
+    assert log_log["ci_lower"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("other", "tested", "ratio"),
+    [
+        (subjects_of("y", [5, 6], [0, 0]), True, False),  # a group without events
+        (subjects_of("y", [1, 1], [0, 0]), False, False),  # gone before any event
+        (subjects_of("y", [2, 3], [1, 0]), True, True),
+    ],
+)
+def test_comparison_that_cannot_be_made(other: pd.DataFrame, tested: bool, ratio: bool) -> None:
+    found = estimate(pd.concat([subjects_of("x", [2, 3, 4], [1, 0, 1]), other]))
+    assert pd.notna(found.log_rank["logrank_chi2"].iloc[0]) == tested
+    assert pd.notna(found.log_rank["p_value"].iloc[0]) == tested
+    assert found.log_rank["n_groups"].iloc[0] == 2
+    assert pd.notna(found.cox["hazard_ratio"].iloc[0]) == ratio
+    assert pd.notna(found.cox["hr_upper"].iloc[0]) == ratio
+
+
+def test_one_group_has_no_comparison() -> None:
+    found = estimate(subjects_of("x", [2, 3, 4], [1, 0, 1]))
+    assert found.cox.empty
+    assert found.log_rank["n_groups"].tolist() == [1]
+    assert found.log_rank["logrank_chi2"].isna().all()
+
+
+# ------------------------------------------------------------------------- dlm.survival
+
+
+@pytest.fixture
+def small_warehouse() -> duckdb.DuckDBPyConnection:
+    """The marts that dlm.survival reads, with curves made by the macros."""
+    connection = duckdb.connect()
+    rows = random_trial(5, 60, 2)
+    groups = {"0": "all_resected", "1": "some_left"}
+    patients = pd.DataFrame(
+        {
+            "patient_id": [f"P{number:03}" for number in range(len(rows))],
+            "paramcd": "RFS",
+            "aval": rows["time"],
+            "cnsr": 1 - rows["event"],
+            "resection_group": rows["grp"].map(groups).where(rows.index % 5 > 0, None),
+        }
+    )
+    known = patients.dropna(subset="resection_group")
+    subjects = pd.concat(
+        [
+            subjects_of("all", patients["aval"], 1 - patients["cnsr"], "overall"),
+            *(
+                subjects_of(group, own["aval"], 1 - own["cnsr"], "resection_group")
+                for group, own in known.groupby("resection_group")
+            ),
+        ]
+    )
+    curve = estimate(subjects).curve
+    connection.execute("create schema marts")
+    connection.register("patients", patients)
+    connection.execute("create table marts.time_to_event as from patients")
+    connection.register("curve", curve)
+    connection.execute(
+        "create table marts.km_curve as select 'RFS' as paramcd, dataset as grouping,"
+        " grp as group_value, conf_type, cast(time_value as integer) as time_days,"
+        " * exclude (dataset, grp, conf_type, time_value) from curve"
+    )
+    connection.execute(
+        "create table marts.build_settings as select 'confidence_level' as setting, '0.95' as value"
+    )
+    return connection
+
+
+def steps_in(connection: duckdb.DuckDBPyConnection) -> int:
+    return int(connection.sql("select count(*) from marts.km_curve").fetchall()[0][0])
+
+
+def test_equal_curves_pass(small_warehouse: duckdb.DuckDBPyConnection) -> None:
+    assert survival.verify_curves(small_warehouse) == steps_in(small_warehouse) > 100
+
+
+def test_curves_are_the_steps_of_the_marts(small_warehouse: duckdb.DuckDBPyConnection) -> None:
+    found = survival.curves(small_warehouse)
+    assert [*found] == [
+        ("RFS", "overall", "all"),
+        ("RFS", "resection_group", "all_resected"),
+        ("RFS", "resection_group", "some_left"),
+    ]
+    assert 2 * sum(len(steps) for steps in found.values()) == steps_in(small_warehouse)
+
+
+@pytest.mark.parametrize("column", ["survival", "ci_upper", "n_risk"])
+def test_a_differing_step_is_named(small_warehouse: duckdb.DuckDBPyConnection, column: str) -> None:
+    day = small_warehouse.sql(
+        "select min(time_days) from marts.km_curve where group_value = 'some_left'"
+        " and time_days > 20 and survival between 0.1 and 0.9"
+    ).fetchall()[0][0]
+    small_warehouse.execute(
+        f"update marts.km_curve set {column} = {column} + case when '{column}' = 'n_risk' then 1"
+        " else 2e-9 end where group_value = 'some_left' and conf_type = 'log-log'"
+        f" and time_days >= {day} and survival > 0 and survival < 1"
+    )
+    with pytest.raises(survival.SurvivalMismatch) as raised:
+        survival.verify_curves(small_warehouse)
+    text = str(raised.value)
+    assert f"RFS, resection_group some_left, log-log, day {day}: {column} is" in text
+    assert f"of {steps_in(small_warehouse)} steps" in text
+    assert isinstance(raised.value, DlmError)
+
+
+def test_a_difference_within_rounding_passes(small_warehouse: duckdb.DuckDBPyConnection) -> None:
+    small_warehouse.execute("update marts.km_curve set survival = survival + 5e-10")
+    assert survival.verify_curves(small_warehouse) == steps_in(small_warehouse)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (
+            "delete from marts.km_curve where time_days ="
+            " (select max(time_days) from marts.km_curve)",
+            "is absent in marts.km_curve",
+        ),
+        (
+            "insert into marts.km_curve by name select * replace (99999 as time_days)"
+            " from marts.km_curve limit 1",
+            "absent by lifelines",
+        ),
+        ("update marts.km_curve set survival = null where time_days > 10", "survival is absent"),
+        ("delete from marts.km_curve", "is absent in marts.km_curve"),
+        ("delete from marts.time_to_event", "absent by lifelines"),
+    ],
+)
+def test_steps_that_one_side_lacks_are_named(
+    small_warehouse: duckdb.DuckDBPyConnection, change: str, text: str
+) -> None:
+    small_warehouse.execute(change)
+    with pytest.raises(survival.SurvivalMismatch, match=text):
+        survival.verify_curves(small_warehouse)
+
+
+def test_a_trial_without_operations_has_nothing_to_compare(
+    small_warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    small_warehouse.execute("delete from marts.km_curve")
+    small_warehouse.execute("delete from marts.time_to_event")
+    assert survival.curves(small_warehouse) == {}
+    assert survival.verify_curves(small_warehouse) == 0
