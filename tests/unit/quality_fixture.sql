@@ -23,10 +23,10 @@ set
 
 create table staging.stg_eortc__disposition as
 from (values
-    ('EU01-001-L01', 'resected', 'S1', 1),
-    ('EU01-001-L02', 'left_in_place', null, 1),
-    ('EU01-001-L03', 'ablated', null, 1)
-) as t (lesion_id, action, specimen_id, stage);
+    ('EU01-001-L01', 'resected', 'S1', 1, 'seen'),
+    ('EU01-001-L02', 'left_in_place', null, 1, null),
+    ('EU01-001-L03', 'ablated', null, 1, null)
+) as t (lesion_id, action, specimen_id, stage, action_reason);
 
 create table staging.stg_eortc__pathology as
 from (values
@@ -158,6 +158,7 @@ from (values
     contrast_given, is_accepted, not_accepted_reason
 );
 alter table core.fct_read alter size_mm type double;
+alter table core.fct_read add column is_blinded boolean default true;
 
 create table core.fct_surgery as
 from (values

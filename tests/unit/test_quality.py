@@ -212,6 +212,8 @@ def violation(item: Expectation, types: dict[str, str]) -> tuple[str, str]:
     if item.expect == "column_values_to_be_between":
         low = kwargs["min_value"]
         return column, str(low if kwargs.get("strict_min") else low - 1)
+    if item.expect == "column_values_to_not_match_regex":
+        return column, "'=1+1'"
     if item.expect == "column_pair_values_to_be_in_set":
         return item.columns[1], "'zz'"
     if item.expect == "column_pair_values_a_to_be_greater_than_b":

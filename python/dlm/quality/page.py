@@ -97,7 +97,7 @@ def write_page(
         listings=[
             _listing(connection, name)
             for name in (
-                "raw.load_quarantine",
+                "quality.quarantine",
                 "quality.unreadable_values",
                 "quality.unmapped_values",
                 "quality.conflicting_duplicates",
