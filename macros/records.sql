@@ -46,23 +46,23 @@ united as (
     {%- endif %}
     {%- endfor %}
 ),
-{% if form != 'registration' and cutoff_date() %}
+{% if form != 'registration' %}
 registered_later as (
     select patient_id
     from {{ ref('int_registrations') }}
-    where registration_date > {{ cutoff_date() }}
+    where not {{ within_cutoff('registration_date') }}
 ),
 {% endif %}
 kept as (
     select united.*
     from united
     left join contested on united.record_key = contested.record_key
-    {%- if form != 'registration' and cutoff_date() %}
+    {%- if form != 'registration' %}
     left join registered_later on united.patient_id = registered_later.patient_id
     {%- endif %}
     where
         (contested.record_key is null or united.payload_hash || united.source = contested.winner)
-        {%- if form != 'registration' and cutoff_date() %}
+        {%- if form != 'registration' %}
         and registered_later.patient_id is null
         {%- endif %}
 ),
