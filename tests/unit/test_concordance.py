@@ -134,3 +134,15 @@ def test_quartiles_are_of_type_7(warehouse: duckdb.DuckDBPyConnection) -> None:
         """
     ).fetchone()
     assert found == pytest.approx(tuple(np.quantile(ages, [0.25, 0.5, 0.75])))
+
+
+def test_the_seeds_reproduce_every_claim_that_can_be(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    verdicts = warehouse.execute(
+        "select claim_status, status, claim_id from marts.published_results"
+    ).fetchall()
+    expected = {"contradicted": "contradicted at source", "context": "context"}
+    wrong = [row for row in verdicts if row[1] != expected.get(row[0], "reproduced")]
+    assert len(verdicts) > 30
+    assert not wrong
