@@ -166,7 +166,8 @@ def _traits(pool: Tables) -> pd.DataFrame:
 
 def _members(traits: pd.DataFrame, stratum: str) -> Ints:
     """Rows of the pool that may stand in a stratum."""
-    operated = traits["is_operated"]
+    has_lesions = traits["n_baseline_lesions"] > 0
+    operated = traits["is_operated"] & has_lesions
     complete = traits["has_complete_preop_imaging"]
     clean = complete & (traits["n_unknown"] == 0) & ~traits["recurrence_before_day_zero"]
     rules = {
@@ -174,7 +175,7 @@ def _members(traits: pd.DataFrame, stratum: str) -> Ints:
         "dlm_not_confirmed": clean & (traits["n_dlm"] > 0) & (traits["n_confirmed"] == 0),
         "operated_without_dlm": operated & complete & (traits["n_dlm"] == 0),
         "operated_imaging_incomplete": operated & ~complete & (traits["n_dlm"] == 0),
-        "not_operated": ~operated & (traits["n_baseline_lesions"] > 0),
+        "not_operated": ~traits["is_operated"] & has_lesions,
     }
     return np.flatnonzero(rules[stratum].to_numpy())
 

@@ -120,6 +120,19 @@ def _miscounts(tables: Tables, derived: Derived) -> list[Finding]:
     )
 
 
+def _no_lesion(tables: Tables, derived: Derived) -> list[Finding]:
+    """PT06: a patient without a baseline lesion."""
+    patients = derived.patients
+    return _say(
+        "no_baseline_lesion",
+        "PT06",
+        "registration",
+        patients[patients["n_baseline_lesions"] == 0],
+        "",
+        "no baseline lesion",
+    )
+
+
 def _no_size(tables: Tables, derived: Derived) -> list[Finding]:
     """LE05: no baseline size, as of a lesion that nobody saw at baseline."""
     frame = tables["lesion"]
@@ -267,6 +280,7 @@ NATURAL: tuple[Callable[[Tables, Derived], list[Finding]], ...] = (
     _full_width_ids,
     _partial_dates,
     _miscounts,
+    _no_lesion,
     _no_size,
     _site_marks,
     _no_measure,
