@@ -20,7 +20,6 @@ SOURCES = {"EU": "eortc", "JP": "jcog", "US": "us"}
 # What stands in a file where a code of no list, or a day of no calendar, was written.
 UNKNOWN_LABEL = {"eortc": "7", "jcog": "検査中", "us": "7"}
 IMPOSSIBLE_DATE = {"eortc": "30/02/2019", "jcog": "2019/02/30", "us": "02/30/2019"}
-NOT_REGISTERED = "900"
 NO_SUCH_LESION = 77.0
 
 Values = Mapping[str, str | float]
@@ -81,7 +80,8 @@ def _set(**values: str | float) -> Callable[[pd.Series], Values]:
 
 def _nobody(record: pd.Series) -> Values:
     """The record under a patient id that was never registered."""
-    return {"patient_id": f"{record['patient_id'][:4]}-{NOT_REGISTERED}"}
+    site, number = str(record["patient_id"]).split("-")
+    return {"patient_id": f"{site}-9{'0' * (len(number) - 1)}"}
 
 
 def _preop(reads: pd.DataFrame) -> pd.Series:

@@ -97,7 +97,8 @@ def patient_ids(tables: Tables) -> pd.Series:
     """Id of each patient by number ``p``: counted within the site in the order of registration."""
     patients = tables["registration"].sort_values(["site_id", "registration_date", "p"])
     number = patients.groupby("site_id").cumcount() + 1
-    width = max(3, len(str(int(number.max()))))
+    # Numbers that begin with 9 stay free, for records of patients who were never registered.
+    width = max(3, len(str(int(number.max()) * 10 // 9)))
     ids = patients["site_id"] + "-" + number.astype(str).str.zfill(width)
     return pd.Series(ids.to_numpy(dtype=object), index=patients["p"].to_numpy())
 
