@@ -191,7 +191,7 @@ insert into marts.patient_flow values
     (5, 'evaluable_confirmed_dlm', 'lesions', 'remaining', '', 80);
 
 insert into marts.baseline_characteristics values
-    ('operated', 'overall', 'age', 'all', 'median_iqr', 1, 1, 60, 60, 0, null,
+    ('operated', 'overall', 'age_years', '', 'median_iqr', 1, 1, 60, 60, 0, null,
         60.5, 53, 67, 31, 82),
     ('operated', 'overall', 'sex', 'F', 'n_percent', 2, 1, 22, 60, 0, 36.7,
         null, null, null, null, null),

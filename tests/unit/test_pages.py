@@ -184,3 +184,17 @@ def test_the_made_up_warehouse_has_the_marts_columns() -> None:
     assert {table: sorted(columns) for table, columns in made.items()} == {
         table: sorted(promised[table]) for table in made
     }
+
+
+def test_a_trial_without_lesions_or_times_still_makes_its_pages(tmp_path: Path) -> None:
+    warehouse = fake_warehouse()
+    for table in ("time_to_event", "km_curve", "km_summary", "survival_comparison"):
+        warehouse.execute(f"delete from marts.{table}")
+    warehouse.execute("delete from marts.modality_concordance where stratum <> 'overall'")
+    warehouse.execute(
+        "update marts.modality_concordance set n_lesions = 0, n_evaluable = 0, n_nonviable = 0,"
+        " n_viable = 0, n_patients = 0, npv = null, clustered_lower = null, naive_lower = null"
+    )
+    figures.draw_all(warehouse, tmp_path, STAMP)
+    page = write_report(warehouse, tmp_path, tmp_path / "report.html", STAMP).read_text("utf-8")
+    assert Outline(page).open == []
