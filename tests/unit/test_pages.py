@@ -14,6 +14,7 @@ from fake_warehouse import fake_warehouse
 from dlm import figures
 from dlm.report import write_report
 from dlm.stamp import Stamp
+from dlm.wording import plain, wording
 
 ROOT = Path(__file__).parents[2]
 STAMP = Stamp(True, None, "0.1.0", "1", "0123456789abcdef", "fedcba9876543210", ("a note",))
@@ -198,3 +199,20 @@ def test_a_trial_without_lesions_or_times_still_makes_its_pages(tmp_path: Path) 
     figures.draw_all(warehouse, tmp_path, STAMP)
     page = write_report(warehouse, tmp_path, tmp_path / "report.html", STAMP).read_text("utf-8")
     assert Outline(page).open == []
+
+
+@pytest.mark.parametrize("section", ["exclusion_reason", "level"])
+def test_codes_that_the_models_allow_have_words(section: str) -> None:
+    columns = {
+        "exclusion_reason": ["not_operated_reason"],
+        "level": ["sex", "primary_site", "ras_status", "resectability"],
+    }[section]
+    models = yaml.safe_load((ROOT / "models/core/_core__models.yml").read_text("utf-8"))["models"]
+    patients = next(model for model in models if model["name"] == "dim_patient")
+    allowed = next(
+        test["values_within"]["arguments"]["values"]
+        for test in patients["data_tests"]
+        if "values_within" in test
+    )
+    codes = [code for column in columns for code in allowed[column]]
+    assert [code for code in codes if wording(section, code) == plain(code.replace("_", " "))] == []
