@@ -523,7 +523,7 @@ def literature(connection: duckdb.DuckDBPyConnection) -> Table:
     found = rows(
         connection,
         "select * from marts.literature_evidence where not is_this_trial"
-        " order by unit, year, study, index_test, stratum",
+        " order by unit, year, study, parent_stratum nulls first, stratum",
     )
     lines: list[Line] = []
     for unit in dict.fromkeys(row["unit"] for row in found):
