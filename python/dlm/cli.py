@@ -37,6 +37,14 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        # No room, no right, a file that went away: the user's to mend, and nothing was replaced.
+        print(
+            f"error: {error.filename or 'input or output'}: {error.strerror or error}; what was "
+            "published and stored before is untouched",
+            file=sys.stderr,
+        )
+        return 4
     except Exception as error:
         if os.environ.get("DLM_DEBUG"):
             raise

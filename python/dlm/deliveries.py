@@ -10,20 +10,16 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
+from dlm import store
 from dlm.contracts import Contract, FileSpec, load_contracts
-from dlm.errors import DeliveryRefused, DlmError, Problem, UsageError
+from dlm.errors import DeliveryRefused, Problem, UsageError
 from dlm.files import LoadedFile, read_file
 
 if TYPE_CHECKING:
@@ -133,13 +129,11 @@ def receive(folder: Path, state: Path, received: date) -> tuple[str, bool]:
     delivery_id = hashlib.sha256(
         "\n".join(f"{name} {sha}" for name, sha in sorted(shas.items())).encode()
     ).hexdigest()[:16]
-    state.mkdir(parents=True, exist_ok=True)
-    with _locked(state):
-        ledger = _read_ledger(state)
-        if any(entry["delivery_id"] == delivery_id for entry in ledger):
+    with store.locked(state):
+        if any(entry["delivery_id"] == delivery_id for entry in store.read_ledger(state)):
             return delivery_id, False
         for item in items:
-            _keep(state, item.path, shas[item.name])
+            store.keep(state, item.path, shas[item.name])
         entry = {
             "delivery_id": delivery_id,
             "received": received.isoformat(),
@@ -155,29 +149,26 @@ def receive(folder: Path, state: Path, received: date) -> tuple[str, bool]:
                 for item in items
             ],
         }
-        _write_ledger(state, [*ledger, entry])
+        store.append(state, entry)
     return delivery_id, True
 
 
-def stored_files(state: Path, as_of: date | None) -> tuple[list[Incoming], list[Origin]]:
+def stored_files(state: Path, until: store.Until) -> tuple[list[Incoming], list[Origin]]:
     """The files in force: of each source, site and form the one received last.
 
     Args:
         state: the store.
-        as_of: only deliveries received by that day count; None for all.
+        until: only deliveries received by that day, or up to and with that delivery, count; None
+            for all.
 
     Raises:
         UsageError: the store holds no delivery by then.
         DeliveryRefused: a source has delivered some of its forms but never the others.
     """
     contracts = load_contracts()
-    current: dict[tuple[str, str | None, str], tuple[dict[str, Any], dict[str, Any]]] = {}
-    for entry in sorted(_read_ledger(state), key=lambda entry: str(entry["received"])):
-        if as_of is None or entry["received"] <= as_of.isoformat():
-            for file in entry["files"]:
-                current[file["source"], file["site_id"], file["stem"]] = (entry, file)
+    current = _in_force(store.received_until(store.read_ledger(state), until))
     if not current:
-        by = f" received by {as_of}" if as_of else ""
+        by = f" received by {until}" if until else ""
         raise UsageError(f"the store {state} holds no delivery{by}; load one with: dlm load DIR")
     items, origins = [], []
     problems = []
@@ -200,7 +191,7 @@ def stored_files(state: Path, as_of: date | None) -> tuple[list[Incoming], list[
                 )
             items += [
                 Incoming(
-                    _object(state, file["sha256"]),
+                    store.object_path(state, file["sha256"]),
                     file["name"],
                     spec,
                     contract,
@@ -217,6 +208,26 @@ def stored_files(state: Path, as_of: date | None) -> tuple[list[Incoming], list[
     if problems:
         raise DeliveryRefused(problems)
     return items, origins
+
+
+def _in_force(
+    entries: list[store.Entry],
+) -> dict[tuple[str, str | None, str], tuple[store.Entry, dict[str, Any]]]:
+    """The last file of each source, site and form, with the delivery it came with.
+
+    A file for all sites takes the place of the files that single sites sent before it.
+    """
+    current: dict[tuple[str, str | None, str], tuple[store.Entry, dict[str, Any]]] = {}
+    for entry in entries:
+        whole = {(file["source"], file["stem"]) for file in entry["files"] if not file["site_id"]}
+        current = {
+            key: value
+            for key, value in current.items()
+            if key[1] is None or (key[0], key[2]) not in whole
+        }
+        for file in entry["files"]:
+            current[file["source"], file["site_id"], file["stem"]] = (entry, file)
+    return current
 
 
 def load_raw(
@@ -434,61 +445,6 @@ def _read_manifest(folder: Path) -> dict[str, dict[str, str]]:
     if problems:
         raise DeliveryRefused(problems)
     return rows
-
-
-def _object(state: Path, sha256: str) -> Path:
-    return state / "objects" / sha256[:2] / sha256
-
-
-def _keep(state: Path, path: Path, sha256: str) -> None:
-    """Copy a file into the store; whole or not at all."""
-    target = _object(state, sha256)
-    if target.exists():
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(f".{os.getpid()}.partial")
-    shutil.copyfile(path, partial)
-    if hashlib.sha256(partial.read_bytes()).hexdigest() != sha256:
-        partial.unlink()
-        raise DlmError(f"{path} changed while it was being read; load the delivery again")
-    partial.replace(target)
-
-
-def _read_ledger(state: Path) -> list[dict[str, Any]]:
-    path = state / "deliveries.jsonl"
-    if not path.is_file():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def _write_ledger(state: Path, entries: list[dict[str, Any]]) -> None:
-    path = state / "deliveries.jsonl"
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    with partial.open("w", encoding="utf-8", newline="\n") as handle:
-        handle.writelines(
-            json.dumps(entry, ensure_ascii=False, sort_keys=True) + "\n" for entry in entries
-        )
-        handle.flush()
-        os.fsync(handle.fileno())
-    partial.replace(path)
-
-
-class _locked:
-    """Holds the store's lock, or says that another command does."""
-
-    def __init__(self, state: Path):
-        self._lock = FileLock(state / ".lock")
-
-    def __enter__(self) -> None:
-        try:
-            self._lock.acquire(timeout=60)
-        except Timeout:
-            raise DlmError(
-                f"another command is writing to {self._lock.lock_file}; wait for it and try again"
-            ) from None
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
 
 
 def parse_day(text: str) -> date:
