@@ -41,7 +41,8 @@ lesions as (
 visits as (
     select
         patient_id,
-        max(imaging_date) as last_imaging_date
+        max(imaging_date) as last_imaging_date,
+        max(case when is_recurrence then 1 else 0 end) = 1 as has_recurrence
     from {{ ref('int_findings') }}
     group by patient_id
 ),
@@ -88,8 +89,11 @@ select
     coalesce(operations.is_operated, false) as is_operated,
     case
         when operations.is_operated then null
-        when registrations.withdrawal_date is not null then 'withdrawn'
         when operations.says_performed then 'surgery_date_missing'
+        when not registrations.is_eligible then 'not_eligible'
+        when registrations.withdrawal_date is not null then 'withdrawn'
+        when visits.has_recurrence then 'progression'
+        when outcomes.death_date is not null then 'died'
         when operations.patient_id is not null then 'not_performed'
         else 'no_surgery_record'
     end as not_operated_reason,

@@ -106,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     synth.add_argument("--scale", type=int, default=1, help="trials' worth of patients")
     synth.add_argument("--out", type=Path, required=True, metavar="DIR")
     synth.add_argument("--as", dest="layout", choices=["delivery", "seeds"], default="delivery")
-    synth.add_argument("--faults", default="few", help="none, few or one kind (see --faults list)")
+    synth.add_argument("--faults", default="few", help="none, few, or one kind of fault")
 
     bench = add("bench", _bench, "measure, with a peer in the same run")
     bench.add_argument("what", choices=["overhead"])
@@ -217,7 +217,11 @@ def _synth(options: argparse.Namespace) -> int:
         )
     if options.scale < 1:
         raise UsageError("--scale is a whole number from 1")
-    write_trial(options.seed, options.scale, options.out, options.layout, options.faults)
+    console = Console()
+    write_trial(
+        options.seed, options.scale, options.out, options.layout, options.faults, console.step
+    )
+    console.end()
     print(f"synthetic trial written to {options.out}")
     return 0
 

@@ -25,6 +25,7 @@ from dlm.synthetic.sample import file_trial, sample_trial
 __all__ = ["FAULT_KINDS", "draw_trial", "write_trial"]
 
 REGISTERED_AT_SCALE_1 = 233
+TRUTH_OF_SEEDS = Path("tests/oracle/seeds_truth")
 
 
 def write_trial(
@@ -47,8 +48,8 @@ def write_trial(
         faults: ``none``, ``few`` (one of each kind) or one of ``FAULT_KINDS``.
         progress: told in a few words what is being done.
         truth_folder: where ``findings.csv`` and ``endpoints.csv`` go. By default ``truth`` in
-            a delivery and ``tests/oracle/seeds_truth`` beside the seeds folder, so that dbt does
-            not take the truth for seeds.
+            out; for the project's own seeds ``tests/oracle/seeds_truth``, so that dbt does not
+            take the truth for seeds.
 
     Raises:
         ValueError: ``faults`` is no kind, or the trial has no record to plant it in.
@@ -71,8 +72,9 @@ def write_trial(
     else:
         files.write_delivery(out, texts, contracts.values())
     tell("writing the truth")
-    beside_seeds = out.parent / "tests" / "oracle" / "seeds_truth"
-    folder = truth_folder or (beside_seeds if layout == "seeds" else out / "truth")
+    project = find_places().project
+    own_seeds = out.resolve() == (project / "seeds").resolve()
+    folder = truth_folder or (project / TRUTH_OF_SEEDS if own_seeds else out / "truth")
     files.write_table(folder / "findings.csv", all_findings(tables, derived, planted))
     files.write_table(folder / "endpoints.csv", truth.endpoints(derived))
 
