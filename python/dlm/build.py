@@ -15,10 +15,12 @@ from typing import Any
 import duckdb
 from filelock import FileLock, Timeout
 
-from dlm import __version__, deliveries, publish, warehouse
+from dlm import __version__, deliveries, publish, store, warehouse
+from dlm.changes import told
 from dlm.console import Console
 from dlm.errors import BlockedError, DlmError
 from dlm.files import LoadedFile
+from dlm.history import write_history
 from dlm.project import Places, code_revision
 from dlm.workers import Worker
 
@@ -51,7 +53,8 @@ class Options:
     Attributes:
         deliveries: folder to load into the store first; None to build from the seeds or the store.
         cutoff: clinical dates after it count for nothing.
-        as_of: only deliveries received by then count; 'latest' for all of them.
+        as_of: only deliveries received by that day, or up to and with that delivery, count;
+            'latest' for all of them.
         received: day the deliveries count as received.
     """
 
@@ -158,11 +161,15 @@ def _load(places: Places, options: Options, console: Console) -> list[LoadedFile
         console.step(f"Taking {options.deliveries} into the store {places.state}")
         delivery_id, new = deliveries.receive(options.deliveries, places.state, received)
         console.note(f"delivery {delivery_id}" + ("" if new else " is already in the store"))
+        if new:
+            for line in told(store.changes_of(places.state, delivery_id)):
+                console.note(line)
     if options.deliveries is not None or options.as_of is not None:
-        latest = options.as_of in (None, "latest")
-        day = None if latest else deliveries.parse_day(str(options.as_of))
-        items, origins = deliveries.stored_files(places.state, day)
+        until = deliveries.parse_until(options.as_of)
+        items, origins = deliveries.stored_files(places.state, until)
+        entries = store.received_until(store.read_ledger(places.state), until)
     else:
+        entries = []
         items, origins = deliveries.seed_files(places.project)
     console.step(f"Loading {len(items)} files")
     for stale in (places.work, places.work.with_suffix(".duckdb.wal")):
@@ -170,6 +177,7 @@ def _load(places: Places, options: Options, console: Console) -> list[LoadedFile
     connection = duckdb.connect(str(places.work))
     try:
         loaded = deliveries.load_raw(connection, items, origins, console.detail)
+        write_history(connection, entries)
     finally:
         connection.close()
     for file in loaded:

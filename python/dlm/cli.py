@@ -80,7 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--deliveries", type=Path, metavar="DIR", help="load this delivery first")
     build.add_argument("--cutoff", metavar="DATE", help="clinical dates after DATE do not count")
     build.add_argument(
-        "--as-of", metavar="DATE|latest", help="build from deliveries received by DATE"
+        "--as-of",
+        metavar="DATE|ID|latest",
+        help="build from the deliveries received by DATE, or up to the delivery ID",
     )
     build.add_argument("--received", metavar="DATE", help="day the delivery counts as received")
     build.add_argument("--out", metavar="DIR", help="where outputs go (default: build/)")
@@ -117,12 +119,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _build(options: argparse.Namespace) -> int:
     from dlm.build import Options, build
-    from dlm.deliveries import parse_day
+    from dlm.deliveries import parse_day, parse_until
 
     places = find_places(options.out)
     console = Console(options.quiet)
-    if options.as_of not in (None, "latest"):
-        parse_day(options.as_of)
+    parse_until(options.as_of)
     summary = build(
         places,
         Options(
@@ -153,16 +154,22 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _load(options: argparse.Namespace) -> int:
+    from dlm.changes import counted, told
     from dlm.deliveries import parse_day, receive
+    from dlm.store import changes_of
 
     places = find_places()
     received = parse_day(options.received) if options.received else datetime.now(UTC).date()
     delivery_id, new = receive(options.folder, places.state, received)
-    print(
-        f"delivery {delivery_id} received {received}"
-        if new
-        else f"delivery {delivery_id} is already in the store; nothing changed"
-    )
+    if not new:
+        print(f"delivery {delivery_id} is already in the store; nothing changed")
+        return 0
+    print(f"delivery {delivery_id} received {received}")
+    changes = changes_of(places.state, delivery_id)
+    if changes:
+        print(f"against the files it takes the place of: {counted(changes)}")
+        for line in told(changes):
+            print(f"  {line}")
     return 0
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlm import store
+from dlm.changes import find_changes
+from dlm.compare import plain
 from dlm.contracts import Contract, FileSpec, load_contracts
 from dlm.errors import DeliveryRefused, Problem, UsageError
 from dlm.files import LoadedFile, read_file
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 MANIFEST_COLUMNS = ("file", "rows", "sha256", "date", "sender")
 PROVENANCE = ("_delivery_id", "_file", "_line", "_record_hash")
 Progress = Callable[[str], None]
+Current = dict[tuple[str, str | None, str], tuple[store.Entry, dict[str, Any]]]
+"""The file in force of each source, site and form, with the delivery it came with."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Incoming:
         site_id: the site whose file it is; None where a file holds several sites.
         delivery_id: hash of the delivery it came with, or 'seeds'.
         received: ISO date it was received; None for seeds.
+        replaced_sites: sites that sent files of their own since; their records in it do not count.
     """
 
     path: Path
@@ -49,6 +54,7 @@ class Incoming:
     site_id: str | None
     delivery_id: str
     received: str | None
+    replaced_sites: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -134,7 +140,7 @@ def receive(folder: Path, state: Path, received: date) -> tuple[str, bool]:
             return delivery_id, False
         for item in items:
             store.keep(state, item.path, shas[item.name])
-        entry = {
+        entry: store.Entry = {
             "delivery_id": delivery_id,
             "received": received.isoformat(),
             "files": [
@@ -149,8 +155,35 @@ def receive(folder: Path, state: Path, received: date) -> tuple[str, bool]:
                 for item in items
             ],
         }
+        entry["changes"] = _changes(state, entry)
         store.append(state, entry)
     return delivery_id, True
+
+
+def _changes(state: Path, entry: store.Entry) -> list[dict[str, Any]]:
+    """What the delivery loses against the files in force on the day it was received.
+
+    Empty where the earlier files cannot be read by today's contracts: a delivery is not refused
+    for the sake of the one it replaces.
+    """
+    earlier = store.received_until(store.read_ledger(state), date.fromisoformat(entry["received"]))
+    touched = {(file["source"], file["stem"]) for file in entry["files"]}
+    before, after = _in_force(earlier), _in_force([*earlier, entry])
+
+    def fill(current: Current) -> Callable[[duckdb.DuckDBPyConnection], object]:
+        items = [
+            _stored(state, current, *value)
+            for key, value in current.items()
+            if (key[0], key[2]) in touched
+        ]
+        return lambda connection: load_raw(connection, items, [])
+
+    if not any((key[0], key[2]) in touched for key in before):
+        return []
+    try:
+        return find_changes(load_contracts().values(), fill(before), fill(after))
+    except DeliveryRefused:
+        return []
 
 
 def stored_files(state: Path, until: store.Until) -> tuple[list[Incoming], list[Origin]]:
@@ -189,18 +222,7 @@ def stored_files(state: Path, until: store.Until) -> tuple[list[Incoming], list[
                         "ask the data centre for it",
                     )
                 )
-            items += [
-                Incoming(
-                    store.object_path(state, file["sha256"]),
-                    file["name"],
-                    spec,
-                    contract,
-                    file["site_id"],
-                    entry["delivery_id"],
-                    entry["received"],
-                )
-                for entry, file in files
-            ]
+            items += [_stored(state, current, *value) for value in files]
         senders = [str(file["sender"]) for _, file in of_source.values()]
         if senders:
             synthetic = any("synthetic" in sender.casefold() for sender in senders)
@@ -210,14 +232,27 @@ def stored_files(state: Path, until: store.Until) -> tuple[list[Incoming], list[
     return items, origins
 
 
-def _in_force(
-    entries: list[store.Entry],
-) -> dict[tuple[str, str | None, str], tuple[store.Entry, dict[str, Any]]]:
+def _stored(state: Path, current: Current, entry: store.Entry, file: dict[str, Any]) -> Incoming:
+    contract = load_contracts()[file["source"]]
+    sites = {key[1] for key in current if (key[0], key[2]) == (file["source"], file["stem"])}
+    return Incoming(
+        store.object_path(state, file["sha256"]),
+        file["name"],
+        next(spec for spec in contract.file_specs() if spec.stem == file["stem"]),
+        contract,
+        file["site_id"],
+        entry["delivery_id"],
+        entry["received"],
+        frozenset(site for site in sites if site and not file["site_id"]),
+    )
+
+
+def _in_force(entries: list[store.Entry]) -> Current:
     """The last file of each source, site and form, with the delivery it came with.
 
     A file for all sites takes the place of the files that single sites sent before it.
     """
-    current: dict[tuple[str, str | None, str], tuple[store.Entry, dict[str, Any]]] = {}
+    current: Current = {}
     for entry in entries:
         whole = {(file["source"], file["stem"]) for file in entry["files"] if not file["site_id"]}
         current = {
@@ -265,6 +300,7 @@ def load_raw(
             problems += refusal.problems
             continue
         _insert(connection, item, file)
+        replaced = _drop_replaced(connection, item)
         loaded.append(file)
         ledger.append(
             (
@@ -274,8 +310,8 @@ def load_raw(
                 item.spec.form,
                 item.name,
                 file.sha256,
-                file.records_in,
-                len(file.records),
+                file.records_in - replaced,
+                len(file.records) - replaced,
                 len(file.quarantined),
                 file.exact_duplicates,
                 item.received,
@@ -307,6 +343,20 @@ def _insert(connection: duckdb.DuckDBPyConnection, item: Incoming, file: LoadedF
     connection.unregister("incoming_records")
 
 
+def _drop_replaced(connection: duckdb.DuckDBPyConnection, item: Incoming) -> int:
+    """Take out of a file for all sites the records of those that sent their own since; how many."""
+    if not item.replaced_sites:
+        return 0
+    form = next(iter(item.contract.forms.values()))
+    patient = next(column.header for column in form.columns if column.name == "patient_id")
+    taken = connection.execute(
+        f"delete from raw.{_quoted(item.spec.raw_table)} where _file = ? and _delivery_id = ? "
+        f"and list_contains(?, upper(split_part({plain(_quoted(patient))}, '-', 1)))",
+        [item.name, item.delivery_id, sorted(site.upper() for site in item.replaced_sites)],
+    ).fetchall()
+    return int(taken[0][0])
+
+
 def _write_ledgers(
     connection: duckdb.DuckDBPyConnection,
     ledger: list[tuple[Any, ...]],
@@ -325,7 +375,8 @@ def _write_ledgers(
         "reason varchar, record_hash varchar)"
     )
     connection.execute("create or replace table raw.load_origin (source varchar, origin varchar)")
-    connection.executemany(f"insert into raw.load_files values ({', '.join('?' * 11)})", ledger)
+    if ledger:
+        connection.executemany(f"insert into raw.load_files values ({', '.join('?' * 11)})", ledger)
     quarantine = [
         (entry[0], entry[1], entry[3], entry[4], bad.line, bad.column, bad.code, bad.text, None)
         for entry, file in zip(ledger, loaded, strict=True)
@@ -335,10 +386,9 @@ def _write_ledgers(
         connection.executemany(
             f"insert into raw.load_quarantine values ({', '.join('?' * 9)})", quarantine
         )
-    connection.executemany(
-        "insert into raw.load_origin values (?, ?)",
-        [(origin.source, origin.origin) for origin in origins],
-    )
+    said = [(origin.source, origin.origin) for origin in origins]
+    if said:
+        connection.executemany("insert into raw.load_origin values (?, ?)", said)
 
 
 def _quoted(name: str) -> str:
@@ -459,3 +509,16 @@ def parse_day(text: str) -> date:
         except ValueError:
             pass
     raise UsageError(f"{text!r} is not a day; write it as YYYY-MM-DD")
+
+
+def parse_until(text: str | None) -> store.Until:
+    """How far to read the store: a day, a delivery, or all of it ('latest' or None).
+
+    Raises:
+        UsageError: it is none of them.
+    """
+    if text in (None, "latest"):
+        return None
+    if re.fullmatch(r"[0-9a-f]{6,64}", str(text)):
+        return str(text)
+    return parse_day(str(text))

@@ -64,6 +64,16 @@ def received_until(ledger: list[Entry], until: Until) -> list[Entry]:
     return entries[: found[0] + 1]
 
 
+def changes_of(state: Path, delivery_id: str) -> list[dict[str, Any]]:
+    """What a delivery was found to lose against the files whose place it took."""
+    return [
+        change
+        for entry in read_ledger(state)
+        if entry["delivery_id"] == delivery_id
+        for change in entry.get("changes", [])
+    ]
+
+
 def append(state: Path, entry: Entry) -> None:
     """Add a delivery to the ledger; call under the lock, after its files are kept."""
     lines = [json.dumps(each, ensure_ascii=False, sort_keys=True) for each in read_ledger(state)]
