@@ -23,7 +23,7 @@ lint: setup
 	$(BIN)/ruff format --check python tests
 	$(BIN)/mypy
 	mkdir -p build
-	$(BIN)/sqlfluff lint --disable-progress-bar models analyses tests/data
+	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 models analyses tests/data
 
 setup: $(VENV)/.ready
 

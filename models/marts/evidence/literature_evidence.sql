@@ -43,7 +43,8 @@ earlier_series as (
         {{ wilson_lower('nonviable', 'evaluated') }} as ci_lower,
         {{ wilson_upper('nonviable', 'evaluated') }} as ci_upper,
         'Wilson' as interval_method,
-        false as is_this_trial
+        false as is_this_trial,
+        cast(null as varchar) as population
     from published
 ),
 
@@ -72,7 +73,8 @@ this_trial as (
         concordance.clustered_lower as ci_lower,
         concordance.clustered_upper as ci_upper,
         'clustered Wilson' as interval_method,
-        true as is_this_trial
+        true as is_this_trial,
+        concordance.population
     from concordance
     where
         concordance.population in (
@@ -110,6 +112,7 @@ select
     ---------- provenance
     cast(evidence_status as varchar) as evidence_status,
     is_this_trial,
+    cast(population as varchar) as population,
     cast(source as varchar) as source
 from evidence
 order by is_this_trial, year, study, index_test, stratum

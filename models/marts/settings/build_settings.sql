@@ -32,7 +32,7 @@ settings as (
     union all
     select
         '{{ setting }}' as setting,
-        {% if var(setting) is none %}cast(null as varchar){% else %}'{{ var(setting) }}'{% endif %} as value,
+        {{ 'null' if var(setting) is none else "'" ~ var(setting) ~ "'" }} as value,
         '{{ description }}' as description
     {%- endfor %}
 )

@@ -1,0 +1,265 @@
+"""Kaplan-Meier figures in the KMunicate layout: curves, bands, and the counts beneath the axis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+from matplotlib.axes import Axes
+
+from dlm.disclosure import SMALLEST_SHOWN, Line, is_small, protect, show
+from dlm.figures.style import BLUE, GREY, SMALL_TEXT, VERMILLION, Sheet, sheet
+from dlm.marts import Row, rows, settings
+from dlm.stamp import Stamp
+from dlm.survival import CurveKey, curves
+from dlm.wording import wording
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+UNDIVIDED = "all"
+GROUPS = ("all_resected", "some_left")
+STYLES = {
+    "all_resected": (BLUE, "solid", ""),
+    "some_left": (VERMILLION, (0, (4, 1.6)), "////"),
+    UNDIVIDED: (BLUE, "solid", ""),
+}
+TITLES = {"RFS": "Recurrence-free survival", "OS": "Overall survival"}
+EVENTS = {"RFS": "recurrence anywhere or death", "OS": "death"}
+CONF_TYPE = "log-log"
+# A curve ends where fewer than this share of its group remain at risk (and never goes on with
+# fewer patients than may be shown).
+SHARE_AT_RISK = 0.10
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One group's estimate: its steps as lifelines gives them, its row of `marts.km_summary`."""
+
+    group: str
+    steps: Sequence[dict[Any, Any]]
+    summary: Row
+
+    @property
+    def size(self) -> int:
+        """Patients in the group."""
+        return int(self.summary["n"])
+
+    def counts_at(self, days: float) -> tuple[int, int, int]:
+        """At risk (time >= days), and censored and with an event before that day."""
+        before = [step for step in self.steps if step["time_days"] < days]
+        censored = sum(step["n_censor"] for step in before)
+        events = sum(step["n_event"] for step in before)
+        return self.size - censored - events, censored, events
+
+    def drawn_steps(self) -> list[dict[Any, Any]]:
+        """The steps up to the tail cut."""
+        limit = max(SHARE_AT_RISK * self.size, SMALLEST_SHOWN)
+        return [step for step in self.steps if step["n_risk"] >= limit]
+
+
+def draw_km(connection: duckdb.DuckDBPyConnection, paramcd: str, stamp: Stamp) -> Sheet:
+    """One endpoint by resection group; undivided where a group is too small to be shown."""
+    days_per_month = float(settings(connection)["days_per_month"])
+    fitted = curves(connection)
+    found = [
+        _curve(connection, fitted, CurveKey(paramcd, "resection_group", group)) for group in GROUPS
+    ]
+    shown = [curve for curve in found if curve is not None]
+    whole = _curve(connection, fitted, CurveKey(paramcd, "overall", UNDIVIDED))
+    divided = bool(shown) and not any(
+        is_small(curve.size) or is_small(curve.summary["events"]) for curve in shown
+    )
+    if not divided:
+        shown = [] if whole is None else [whole]
+
+    ends = [curve.drawn_steps()[-1]["time_days"] for curve in shown if curve.drawn_steps()]
+    last_month = max([12.0, *(end / days_per_month for end in ends)])
+    every = 6 if last_month <= 60 else 12
+    ticks = [every * number for number in range(int(-(-last_month // every)) + 1)]
+
+    row_height, plot_height = 3.7, 64.0
+    table_height = row_height * 4 * len(shown)
+    plot_floor = table_height + 12
+    made = sheet(
+        f"{TITLES[paramcd]} by resection group" if divided else TITLES[paramcd],
+        plot_floor + plot_height + 1 + 4 * len(shown),
+        _notes(paramcd, shown, divided),
+        stamp,
+    )
+    axes = made.axes(34, plot_floor, 140, plot_height)
+    axes.set_xlim(0, ticks[-1])
+    axes.set_ylim(0, 1.02)
+    axes.set_xticks(ticks)
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100"])
+    axes.set_ylabel(f"{TITLES[paramcd]} (%)")
+    axes.set_xlabel("Months since surgery (last planned stage performed)")
+    axes.axhline(0.5, color=GREY, linewidth=0.4, linestyle=(0, (1, 2)))
+    for curve in shown:
+        _draw_curve(axes, curve, days_per_month)
+    if shown:
+        axes.legend(
+            loc="lower left",
+            bbox_to_anchor=(0, 1.01),
+            frameon=False,
+            fontsize=SMALL_TEXT,
+            handlelength=3.2,
+            borderpad=0,
+        )
+    if divided:
+        _write_comparison(axes, connection, paramcd)
+
+    paper = made.paper()
+    places = [34 + 140 * tick / ticks[-1] for tick in ticks]
+    for number, curve in enumerate(shown):
+        _write_counts(
+            paper,
+            curve,
+            table_height - 1 - number * 4 * row_height,
+            row_height,
+            list(zip(places, [tick * days_per_month for tick in ticks], strict=True)),
+        )
+    return made
+
+
+def _curve(
+    connection: duckdb.DuckDBPyConnection,
+    fitted: Mapping[CurveKey, pd.DataFrame],
+    key: CurveKey,
+) -> Curve | None:
+    found = rows(
+        connection,
+        "select * from marts.km_summary"
+        " where paramcd = ? and grouping = ? and group_value = ? and conf_type = ?",
+        *key,
+        CONF_TYPE,
+    )
+    if key not in fitted or not found:
+        return None
+    steps = fitted[key].to_dict("records")
+    return Curve(key.group_value, steps, found[0])
+
+
+def _draw_curve(axes: Axes, curve: Curve, days_per_month: float) -> None:
+    colour, style, hatch = STYLES[curve.group]
+    steps = curve.drawn_steps()
+    if not steps:
+        return
+    months = [0.0, *(step["time_days"] / days_per_month for step in steps)]
+    survival = [1.0, *(step["survival"] for step in steps)]
+    lower = [1.0, *(step["ci_lower"] for step in steps)]
+    upper = [1.0, *(step["ci_upper"] for step in steps)]
+    axes.fill_between(months, lower, upper, step="post", facecolor=colour, alpha=0.13, linewidth=0)
+    if hatch:
+        axes.fill_between(
+            months,
+            lower,
+            upper,
+            step="post",
+            facecolor="none",
+            edgecolor=colour,
+            hatch=hatch,
+            linewidth=0,
+            alpha=0.35,
+        )
+    axes.plot(
+        months,
+        survival,
+        drawstyle="steps-post",
+        color=colour,
+        linestyle=style,
+        linewidth=1.5,
+        label=_legend(curve),
+    )
+    censored = [step for step in steps if step["n_censor"]]
+    axes.plot(
+        [step["time_days"] / days_per_month for step in censored],
+        [step["survival"] for step in censored],
+        linestyle="none",
+        marker="|",
+        markersize=5,
+        markeredgewidth=0.9,
+        color=colour,
+    )
+
+
+def _legend(curve: Curve) -> str:
+    found = curve.summary
+    if found["median_months"] is None:
+        median = "median not reached"
+    else:
+        lower = _month(found["median_lower_months"])
+        upper = _month(found["median_upper_months"])
+        median = f"median {found['median_months']:.1f} months (95 % CI {lower} to {upper})"
+    return f"{wording('group', curve.group).en}, n = {curve.size}: {median}"
+
+
+def _write_comparison(axes: Axes, connection: duckdb.DuckDBPyConnection, paramcd: str) -> None:
+    found = rows(
+        connection,
+        "select * from marts.survival_comparison"
+        " where paramcd = ? and grouping = 'resection_group'",
+        paramcd,
+    )
+    if not found or found[0]["p_value"] is None:
+        return
+    p_value = found[0]["p_value"]
+    text = "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+    axes.text(
+        0.015, 0.03, f"Log-rank {text} (exploratory)", transform=axes.transAxes, size=SMALL_TEXT
+    )
+
+
+def _write_counts(
+    paper: Axes,
+    curve: Curve,
+    top: float,
+    row_height: float,
+    columns: Sequence[tuple[float, float]],
+) -> None:
+    """Rows at risk, censored and events of one group; `columns` are (place in mm, day)."""
+    colour, style, _ = STYLES[curve.group]
+    paper.plot([2, 9], [top] * 2, color=colour, linestyle=style, linewidth=1.5)
+    paper.text(
+        11, top, wording("group", curve.group).en, size=SMALL_TEXT, weight="bold", va="center"
+    )
+    for number, label in enumerate(("At risk", "Censored", "Events"), start=1):
+        paper.text(11, top - number * row_height, label, size=SMALL_TEXT, va="center")
+    for place, days in columns:
+        counts = curve.counts_at(days)
+        cells = [curve.size, *counts]
+        exempt = range(4) if curve.group == UNDIVIDED else (0,)
+        marks = protect(cells, [Line(0, (1, 2, 3))], exempt, keep={1})
+        for number in (1, 2, 3):
+            paper.text(
+                place,
+                top - number * row_height,
+                show(cells[number], marks[number]),
+                size=SMALL_TEXT,
+                va="center",
+                ha="center",
+            )
+
+
+def _notes(paramcd: str, shown: Sequence[Curve], divided: bool) -> tuple[str, ...]:
+    sizes = "; ".join(f"{wording('group', curve.group).en} n = {curve.size}" for curve in shown)
+    notes = [
+        f"Event: {EVENTS[paramcd]}. Kaplan-Meier, 95 % {CONF_TYPE} bands, ticks: censored. "
+        "At risk: patients with time ≥ the month shown; censored and events: before it. Curves "
+        f"end where fewer than {SHARE_AT_RISK:.0%} of the group or fewer than {SMALLEST_SHOWN} "
+        f"patients remain at risk. {sizes}."
+    ]
+    if divided:
+        notes.append(
+            "Groups were not randomised; the comparison is exploratory. <5: a count of 1 to 4, or "
+            "a cell that would reveal one; –: withheld for the same reason."
+        )
+    else:
+        notes.append("Shown undivided: a resection group has fewer than 5 patients or events.")
+    return tuple(notes)
+
+
+def _month(value: float | None) -> str:
+    return "not reached" if value is None else f"{value:.1f}"

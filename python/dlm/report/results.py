@@ -1,0 +1,797 @@
+"""The report's tables of results, each from one mart, with small cells hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import duckdb
+
+from dlm import disclosure
+from dlm.concordance import PRIMARY, Entry, Key, read_concordance
+from dlm.disclosure import Mark, is_small, protect, show
+from dlm.marts import Row, rows, settings
+from dlm.patient_flow import PARTS, REASONS, Step, read_flow
+from dlm.report.tables import (
+    DASH,
+    Line,
+    Table,
+    cells,
+    number,
+    p_value,
+    percent,
+    percent_interval,
+)
+from dlm.wording import Text, plain, position, wording
+
+CONF_TYPE = "log-log"
+LANDMARKS = (6, 12, 24, 36)
+GROUPS = ("all_resected", "some_left")
+ENDPOINTS = ("RFS", "OS")
+SMALL_CELLS = Text(
+    "<5: a count of 1 to 4 patients, or a cell that would reveal one. –: withheld for the same "
+    "reason, or not estimable.",
+    "<5：1〜4例、またはそれを明らかにするセル。–：同じ理由による非表示、または推定不能。",
+)
+# Columns of Table 1: analysis set and group.
+_COHORTS = (
+    ("registered", "overall"),
+    ("operated", "overall"),
+    ("dlm", "overall"),
+    ("confirmed_dlm", "overall"),
+    ("confirmed_dlm", "all_resected"),
+    ("confirmed_dlm", "some_left"),
+)
+_MISSING = "(missing)"
+
+Cell = tuple[tuple[str, str], str, str]
+
+
+def tiles(connection: duckdb.DuckDBPyConnection) -> list[tuple[Text, Text]]:
+    """The trial in numbers: a figure and what it is, from the flow, concordance and survival."""
+    flow = {step.name: step for step in read_flow(connection)}
+    shown = []
+    for step in ("registered", "operated"):
+        if step in flow:
+            shown.append((plain(flow[step].patients), _patients_of(step)))
+    for step in ("dlm", "confirmed_dlm", "evaluable_confirmed_dlm"):
+        if step in flow:
+            shown.append((plain(flow[step].lesions), _lesions_of(step, flow[step])))
+    primary = read_concordance(connection)[Key(PRIMARY, "overall", "all")].row
+    limit = float(settings(connection)["npv_threshold"])
+    interval = f"{percent(primary['clustered_lower'])}–{percent(primary['clustered_upper'])}"
+    shown.append(
+        (
+            plain(f"{percent(primary['npv'])} %"),
+            Text(
+                f"nonviable (95 % CI {interval}); primary endpoint, prespecified threshold "
+                f"{percent(limit, 0)} %",
+                f"腫瘍細胞残存なしの割合（95 %信頼区間 {interval}）。主要評価項目、事前規定の閾値 "
+                f"{percent(limit, 0)} %",
+            ),
+        )
+    )
+    for paramcd in ENDPOINTS:
+        for group, (row, mark) in _survival_rows(connection, paramcd).items():
+            if group in GROUPS and mark is Mark.SHOWN:
+                endpoint, name = wording("endpoint", paramcd), wording("group", group)
+                median = _months(row["median_months"])
+                value = (
+                    Text(f"{median.en} months", f"{median.ja}か月")
+                    if row["median_months"] is not None
+                    else median
+                )
+                shown.append(
+                    (
+                        value,
+                        Text(
+                            f"median {endpoint.en.lower()}, {_lower(name.en)}",
+                            f"{endpoint.ja}中央値、{name.ja}",
+                        ),
+                    )
+                )
+    return shown
+
+
+def baseline(connection: duckdb.DuckDBPyConnection) -> Table:
+    """Table 1, from `marts.baseline_characteristics`."""
+    found = rows(
+        connection,
+        "select * from marts.baseline_characteristics order by characteristic_order, level_order",
+    )
+    by_cell: dict[Cell, Row] = {
+        ((row["analysis_set"], row["group_name"]), row["characteristic"], row["level"]): row
+        for row in found
+    }
+    cohorts = [cohort for cohort in _COHORTS if any(cell[0] == cohort for cell in by_cell)]
+    sizes = {cell[0]: row["n_total"] for cell, row in by_cell.items()}
+    marks = _mark_baseline(by_cell, cohorts, sizes)
+    lines: list[Line] = []
+    for characteristic in dict.fromkeys(row["characteristic"] for row in found):
+        title = wording("characteristic", characteristic)
+        here = [row for row in found if row["characteristic"] == characteristic]
+        if here[0]["statistic"] == "median_iqr":
+            lines.append(
+                Line(
+                    Text(f"{title.en}: median (IQR)", f"{title.ja}：中央値（四分位範囲）"),
+                    tuple(
+                        _median(
+                            by_cell.get((cohort, characteristic, here[0]["level"])),
+                            marks[(cohort, "", "")],
+                        )
+                        for cohort in cohorts
+                    ),
+                )
+            )
+            continue
+        lines.append(Line(Text(f"{title.en}: n (%)", f"{title.ja}：例数（%）")))
+        for level in dict.fromkeys(row["level"] for row in here):
+            lines.append(
+                Line(
+                    wording("level", level),
+                    tuple(
+                        _count(
+                            by_cell.get((cohort, characteristic, level)),
+                            marks.get((cohort, characteristic, level), Mark.SHOWN),
+                            marks.get((cohort, characteristic, _MISSING), Mark.SHOWN),
+                        )
+                        for cohort in cohorts
+                    ),
+                    indent=1,
+                )
+            )
+        if any(row["n_missing"] for row in here):
+            lines.append(
+                Line(
+                    Text("Missing", "欠測"),
+                    tuple(
+                        plain(
+                            show(
+                                _missing(by_cell, cohort, characteristic),
+                                marks[(cohort, characteristic, _MISSING)],
+                            )
+                        )
+                        for cohort in cohorts
+                    ),
+                    indent=1,
+                )
+            )
+    return Table(
+        "table-baseline",
+        Text("Baseline characteristics", "患者背景"),
+        (
+            Text("Characteristic", "項目"),
+            *(_cohort_title(cohort, sizes[cohort], marks[(cohort, "", "")]) for cohort in cohorts),
+        ),
+        tuple(lines),
+        note=Text(
+            f"Percentages are of patients with a known value. {SMALL_CELLS.en}",
+            f"割合は値の判明している患者に対するもの。{SMALL_CELLS.ja}",
+        ),
+    )
+
+
+def flow(connection: duckdb.DuckDBPyConnection) -> Table:
+    """The flow of the figure as a table, from `marts.patient_flow`."""
+    lines: list[Line] = []
+    for step in read_flow(connection):
+        for part in step.excluded:
+            lines.append(
+                Line(
+                    _excluded(wording(REASONS, part.reason)),
+                    cells((part.patients or " ", part.lesions or " ")),
+                    indent=2,
+                )
+            )
+        lines.append(
+            Line(wording("flow_step", step.name), cells((step.patients, step.lesions)), strong=True)
+        )
+        for part in step.of_which:
+            lines.append(
+                Line(
+                    wording(PARTS, part.reason),
+                    cells((part.patients or " ", part.lesions or " ")),
+                    indent=1,
+                )
+            )
+    return Table(
+        "table-flow",
+        Text("Flow of patients and lesions", "患者と病変の流れ"),
+        (Text("Step", "段階"), Text("Patients", "患者"), Text("Lesions", "病変")),
+        tuple(lines),
+        note=SMALL_CELLS,
+    )
+
+
+def concordance_overall(connection: duckdb.DuckDBPyConnection) -> Table:
+    """The undivided rows of `marts.modality_concordance`."""
+    found = read_concordance(connection)
+    lines = [
+        Line(
+            wording("population", key.population),
+            cells(
+                (
+                    show(entry.row["n_lesions"]),
+                    show(entry.row["n_evaluable"]),
+                    show(entry.row["n_patients"]),
+                    show(entry.row["n_nonviable"]),
+                    show(entry.row["n_viable"]),
+                    _npv(entry.row, "clustered"),
+                    _naive(entry.row),
+                    number(entry.row["design_effect"], 2),
+                    number(entry.row["icc"], 2),
+                )
+            ),
+            strong=key.population == PRIMARY,
+        )
+        for key, entry in found.items()
+        if key.stratum == "overall"
+    ]
+    return Table(
+        "table-concordance",
+        Text(
+            "Lesions without viable tumour by imaging group, all evaluable lesions",
+            "画像所見別の腫瘍細胞残存なしの割合（評価可能病変全体）",
+        ),
+        (
+            Text("Imaging group", "画像所見"),
+            Text("Lesions", "病変"),
+            Text("Evaluable", "評価可能"),
+            Text("Patients", "患者"),
+            Text("Nonviable", "残存なし"),
+            Text("Viable or regrowth", "残存・再発"),
+            Text("% nonviable (95 % CI, clustered)", "残存なし%（95 %信頼区間、クラスター考慮）"),
+            Text("95 % CI, naive", "95 %信頼区間（単純）"),
+            Text("Design effect", "デザイン効果"),
+            Text("ICC", "級内相関"),
+        ),
+        tuple(lines),
+        note=Text(
+            "Patients: with at least one evaluable lesion. Bold: primary endpoint.",
+            "患者：評価可能病変を1つ以上有する例。太字：主要評価項目。",
+        ),
+    )
+
+
+def concordance_strata(connection: duckdb.DuckDBPyConnection) -> Table:
+    """The strata of `marts.modality_concordance`, by population."""
+    found = read_concordance(connection)
+    lines: list[Line] = []
+    heading: tuple[str, str] | None = None
+    for key, entry in found.items():
+        if key.stratum == "overall":
+            continue
+        if heading != (key.population, key.stratum):
+            heading = (key.population, key.stratum)
+            population, stratum = (
+                wording("population", key.population),
+                wording("stratum", key.stratum),
+            )
+            lines.append(
+                Line(
+                    Text(f"{population.en}: {_lower(stratum.en)}", f"{population.ja}：{stratum.ja}")
+                )
+            )
+        lines.append(
+            Line(wording("stratum_value", key.stratum_value), _stratum_cells(entry), indent=1)
+        )
+    return Table(
+        "table-strata",
+        Text(
+            "Lesions without viable tumour by imaging group and stratum",
+            "画像所見・層別の腫瘍細胞残存なしの割合",
+        ),
+        (
+            Text("Stratum", "層"),
+            Text("Patients", "患者"),
+            Text("Evaluable lesions", "評価可能病変"),
+            Text("Nonviable", "残存なし"),
+            Text("% (95 % CI, clustered)", "%（95 %信頼区間、クラスター考慮）"),
+            Text("95 % CI, naive", "95 %信頼区間（単純）"),
+        ),
+        tuple(lines),
+        note=SMALL_CELLS,
+    )
+
+
+def crosstab(connection: duckdb.DuckDBPyConnection) -> Table:
+    """Verdict against truth by test, from `marts.modality_crosstab` (undivided; lesions)."""
+    found = rows(connection, "select test, verdict, truth, n_lesions from marts.modality_crosstab")
+    counts = {(row["test"], row["verdict"], row["truth"]): row["n_lesions"] for row in found}
+    truths = ("nonviable", "viable", "indeterminate")
+    lines: list[Line] = []
+    for test in _in_order("test", {row["test"] for row in found}):
+        lines.append(Line(wording("test", test)))
+        for verdict in _in_order("verdict", {row["verdict"] for row in found}):
+            here = [counts.get((test, verdict, truth), 0) for truth in truths]
+            if any(here):
+                lines.append(
+                    Line(
+                        wording("verdict", verdict),
+                        cells([show(count) for count in here]),
+                        indent=1,
+                    )
+                )
+    return Table(
+        "table-crosstab",
+        Text(
+            "What each test said against what was true: baseline lesions of operated patients",
+            "各検査の所見と真の状態：手術例の治療前病変",
+        ),
+        (
+            Text("Test and verdict", "検査と所見"),
+            Text("Nonviable", "残存なし"),
+            Text("Viable or regrowth", "残存・再発"),
+            Text("Indeterminate", "判定不能"),
+        ),
+        tuple(lines),
+    )
+
+
+def agreement(connection: duckdb.DuckDBPyConnection) -> Table:
+    """Agreement of tests and of readers, from `marts.modality_agreement`."""
+    found = rows(
+        connection,
+        "select * from marts.modality_agreement where n_pairs > 0 order by kind desc, comparison,"
+        " timepoint",
+    )
+    kinds = {
+        "test": Text("Two tests on one lesion", "同一病変に対する2つの検査"),
+        "reader": Text("Local against central read of one exam", "同一検査の施設読影と中央読影"),
+    }
+    lines: list[Line] = []
+    for kind in dict.fromkeys(row["kind"] for row in found):
+        lines.append(Line(kinds.get(kind, plain(kind))))
+        for row in found:
+            if row["kind"] == kind:
+                lines.append(
+                    Line(
+                        _comparison(row),
+                        cells(
+                            (
+                                show(row["n_pairs"]),
+                                show(row["n_both_visible"]),
+                                show(row["n_first_only"]),
+                                show(row["n_second_only"]),
+                                show(row["n_both_not_visible"]),
+                                percent(row["agreement"]),
+                                number(row["kappa"], 2),
+                            )
+                        ),
+                        indent=1,
+                    )
+                )
+    return Table(
+        "table-agreement",
+        Text("Agreement between tests and between readers", "検査間・読影者間の一致"),
+        (
+            Text("Pair", "組"),
+            Text("Pairs", "組数"),
+            Text("Both seen", "両方可視"),
+            Text("First only", "前者のみ"),
+            Text("Second only", "後者のみ"),
+            Text("Neither", "両方不可視"),
+            Text("Agreement, %", "一致率（%）"),
+            Text("Kappa", "κ"),
+        ),
+        tuple(lines),
+        note=Text(
+            "Agreement compares two observations with each other; the share nonviable compares an "
+            "observation with the truth.",
+            "一致率は2つの所見どうしの比較、残存なしの割合は所見と真の状態との比較である。",
+        ),
+    )
+
+
+def survival(connection: duckdb.DuckDBPyConnection) -> Table:
+    """Medians and landmark survival, from `marts.km_summary` (log-log intervals)."""
+    days_per_month = float(settings(connection)["days_per_month"])
+    lines: list[Line] = []
+    for paramcd in ENDPOINTS:
+        lines.append(Line(wording("endpoint", paramcd)))
+        for group, (row, mark) in _survival_rows(connection, paramcd).items():
+            lines.append(
+                Line(wording("group", group), _survival_cells(row, mark, days_per_month), indent=1)
+            )
+    return Table(
+        "table-survival",
+        Text("Recurrence-free and overall survival", "無再発生存期間と全生存期間"),
+        (
+            Text("Group", "群"),
+            Text("Patients", "患者"),
+            Text("Events", "イベント"),
+            Text("Median, months (95 % CI)", "中央値、か月（95 %信頼区間）"),
+            *(
+                Text(f"% at {month} months (95 % CI)", f"{month}か月%（95 %信頼区間）")
+                for month in LANDMARKS
+            ),
+            Text("Median follow-up, months", "追跡期間中央値、か月"),
+        ),
+        tuple(lines),
+        note=Text(
+            f"Kaplan-Meier, log-log intervals; follow-up by reverse Kaplan-Meier. All: every "
+            f"operated patient. {SMALL_CELLS.en}",
+            f"Kaplan-Meier法、log-log信頼区間。追跡期間は逆Kaplan-Meier法。全例：手術例全体。{SMALL_CELLS.ja}",
+        ),
+    )
+
+
+def comparison(connection: duckdb.DuckDBPyConnection) -> Table:
+    """The exploratory comparison, from `marts.survival_comparison`."""
+    found = {
+        row["paramcd"]: row
+        for row in rows(
+            connection,
+            "select * from marts.survival_comparison where grouping = 'resection_group'",
+        )
+    }
+    lines = []
+    for paramcd in ENDPOINTS:
+        hidden = any(
+            mark is not Mark.SHOWN for _, mark in _survival_rows(connection, paramcd).values()
+        )
+        if paramcd not in found or hidden:
+            continue
+        row = found[paramcd]
+        ratio = (
+            f"{number(row['hazard_ratio'], 2)} "
+            f"({number(row['hr_lower'], 2)}–{number(row['hr_upper'], 2)})"
+        )
+        lines.append(
+            Line(
+                wording("endpoint", paramcd),
+                cells(
+                    (
+                        wording("contrast", row["hr_contrast"]),
+                        DASH if row["hazard_ratio"] is None else ratio,
+                        number(row["logrank_chi2"], 2),
+                        show(row["df"]),
+                        p_value(row["p_value"]),
+                    )
+                ),
+            )
+        )
+    return Table(
+        "table-comparison",
+        Text(
+            "Exploratory comparison of the resection groups",
+            "切除群間の探索的比較",
+        ),
+        (
+            Text("Endpoint", "評価項目"),
+            Text("Contrast", "比較"),
+            Text("Hazard ratio (95 % CI)", "ハザード比（95 %信頼区間）"),
+            Text("Log-rank χ²", "ログランクχ²"),
+            Text("df", "自由度"),
+            Text("p (exploratory)", "p値（探索的）"),
+        ),
+        tuple(lines),
+        texts=frozenset({1}),
+        note=Text(
+            "Groups were formed by what surgery did, not by randomisation. p values are "
+            "exploratory and not adjusted for multiplicity.",
+            "群は手術内容によるもので無作為化ではない。p値は探索的で、多重性の調整はしていない。",
+        ),
+    )
+
+
+def published(connection: duckdb.DuckDBPyConnection) -> Table:
+    """Every published claim beside what this build computes, from `marts.published_results`."""
+    found = rows(connection, "select * from marts.published_results")
+    lines: list[Line] = []
+    for topic in _in_order("topic", {row["topic"] for row in found}):
+        lines.append(Line(wording("topic", topic)))
+        here = {row["claim_id"]: row for row in found if row["topic"] == topic}
+        lines += [_claim(here[claim]) for claim in _in_order("claim", set(here))]
+    return Table(
+        "table-published",
+        Text("Published against computed", "公表値と計算値"),
+        (
+            Text("Claim", "記載"),
+            Text("Published", "公表値"),
+            Text("Computed", "計算値"),
+            Text("n/N", "n/N"),
+            Text("Status", "判定"),
+            Text("Reason", "理由"),
+        ),
+        tuple(lines),
+        texts=frozenset({4, 5}),
+        note=Text(
+            "A claim is reproduced when the computed value rounds to the printed decimals. Claims "
+            "that contradict each other or themselves are kept and marked. Source: press release "
+            "of 30 September 2025 and a co-author's summary.",
+            "計算値が印刷された桁に丸めて一致すれば「再現」とする。互いに、またはそれ自体が矛盾する記載も残して明示する。"
+            "出典：2025年9月30日付報道発表および共著者の要約。",
+        ),
+    )
+
+
+def literature(connection: duckdb.DuckDBPyConnection) -> Table:
+    """Earlier series with their sources, from `marts.literature_evidence`."""
+    found = rows(
+        connection,
+        "select * from marts.literature_evidence where not is_this_trial"
+        " order by unit, year, study, index_test, stratum",
+    )
+    lines: list[Line] = []
+    for unit in dict.fromkeys(row["unit"] for row in found):
+        lines.append(Line(wording("unit", unit)))
+        for row in found:
+            if row["unit"] == unit:
+                stratum = wording("literature_stratum", row["stratum"])
+                lines.append(
+                    Line(
+                        Text(
+                            f"{row['study']} {row['year']}, {stratum.en}",
+                            f"{row['study']} {row['year']}、{stratum.ja}",
+                        ),
+                        cells(
+                            (
+                                wording("index_test", row["index_test"]),
+                                f"{row['nonviable']}/{row['evaluated']}",
+                                percent_interval(
+                                    row["proportion"], row["ci_lower"], row["ci_upper"]
+                                ),
+                                row["source"],
+                            )
+                        ),
+                        indent=1,
+                    )
+                )
+    return Table(
+        "table-literature",
+        Text("Earlier series", "既報"),
+        (
+            Text("Series", "報告"),
+            Text("Index test", "検査"),
+            Text("n/N", "n/N"),
+            Text("% (95 % CI, naive)", "%（95 %信頼区間、単純）"),
+            Text("Source", "出典"),
+        ),
+        tuple(lines),
+        texts=frozenset({1, 4}),
+    )
+
+
+def _patients_of(name: str) -> Text:
+    step = wording("flow_step", name)
+    return Text(f"patients {_lower(step.en)}", f"{step.ja}（例）")
+
+
+def _lesions_of(name: str, step: Step) -> Text:
+    title = {
+        "dlm": Text("lesions gone on CT", "CTで消失した病変"),
+        "confirmed_dlm": Text("lesions gone on CT and MRI", "CT・MRIとも消失した病変"),
+    }.get(name, Text("of these lesions evaluable", "うち評価可能な病変"))
+    return Text(f"{title.en}, in {step.patients} patients", f"{title.ja}（{step.patients}例）")
+
+
+def _lower(text: str) -> str:
+    """A label inside a sentence; abbreviations keep their capitals."""
+    return text if text[:2].isupper() else text[:1].lower() + text[1:]
+
+
+def _in_order(section: str, codes: set[str]) -> list[str]:
+    return sorted(codes, key=lambda code: (position(section, code), code))
+
+
+def _mark_baseline(
+    by_cell: Mapping[Cell, Row],
+    cohorts: Sequence[tuple[str, str]],
+    sizes: Mapping[tuple[str, str], int],
+) -> dict[Cell, Mark]:
+    """Marks of every count of Table 1; the size of a column is under ("", "").
+
+    Sums a reader can make: the levels and the missing of a column, and the two resection groups
+    beside all patients with a confirmed DLM (some of whom may be in neither group).
+    """
+    counts: dict[Cell, int] = {(cohort, "", ""): sizes[cohort] for cohort in cohorts}
+    listed = {cell[1] for cell, row in by_cell.items() if row["n_missing"]}
+    for (cohort, characteristic, level), row in by_cell.items():
+        if cohort in cohorts and row["statistic"] == "n_percent":
+            counts[cohort, characteristic, level] = row["n"]
+            if characteristic in listed:
+                counts[cohort, characteristic, _MISSING] = row["n_missing"]
+    order = list(counts)
+    place = {cell: number for number, cell in enumerate(order)}
+    down = [
+        disclosure.Line(
+            place[cohort, "", ""],
+            tuple(place[cell] for cell in order if cell[:2] == (cohort, characteristic)),
+        )
+        for cohort in cohorts
+        for characteristic in dict.fromkeys(cell[1] for cell in order if cell[1])
+    ]
+    whole, *groups = _COHORTS[3:]
+    across = []
+    if all(cohort in cohorts for cohort in (whole, *groups)):
+        rest = sizes[whole] - sum(sizes[group] for group in groups)
+        across = [
+            disclosure.Line(
+                place[cell], tuple(place[group, cell[1], cell[2]] for group in groups), rest
+            )
+            for cell in order
+            if cell[0] == whole and all((group, *cell[1:]) in place for group in groups)
+        ]
+    marks = protect(
+        [counts[cell] for cell in order],
+        [*across, *down],
+        exempt={place[cohort, "", ""] for cohort in cohorts if cohort[1] == "overall"},
+    )
+    return dict(zip(order, marks, strict=True))
+
+
+def _missing(by_cell: Mapping[Cell, Row], cohort: tuple[str, str], characteristic: str) -> int:
+    return next(
+        (row["n_missing"] for cell, row in by_cell.items() if cell[:2] == (cohort, characteristic)),
+        0,
+    )
+
+
+def _cohort_title(cohort: tuple[str, str], size: int, mark: Mark) -> Text:
+    analysis_set, group = cohort
+    title = wording("analysis_set", analysis_set)
+    if group != "overall":
+        title = wording("group", group)
+    return Text(f"{title.en}, n = {show(size, mark)}", f"{title.ja}、n = {show(size, mark)}")
+
+
+def _count(row: Row | None, mark: Mark, missing: Mark) -> Text:
+    """A count and its percentage, which would tell how many are missing where that is hidden."""
+    if row is None:
+        return DASH
+    if mark is not Mark.SHOWN or missing is not Mark.SHOWN:
+        return plain(show(row["n"], mark))
+    return plain(f"{show(row['n'])} ({number(row['percent'], 1)})")
+
+
+def _median(row: Row | None, column: Mark) -> Text:
+    if row is None or row["median"] is None or column is not Mark.SHOWN or is_small(row["n"]):
+        return DASH
+    return plain(f"{number(row['median'], 1)} ({number(row['q1'], 1)}–{number(row['q3'], 1)})")
+
+
+def _excluded(reason: Text) -> Text:
+    return Text(f"excluded: {_lower(reason.en)}", f"除外：{reason.ja}")
+
+
+def _npv(row: Row, interval: str) -> str:
+    return percent_interval(row["npv"], row[f"{interval}_lower"], row[f"{interval}_upper"])
+
+
+def _naive(row: Row) -> str:
+    if row["naive_lower"] is None or row["naive_upper"] is None:
+        return "–"
+    return f"{percent(row['naive_lower'])}–{percent(row['naive_upper'])}"
+
+
+def _stratum_cells(entry: Entry) -> tuple[Text, ...]:
+    row, mark = entry
+    if mark is not Mark.SHOWN:
+        return (plain(show(row["n_patients"], mark)), DASH, DASH, DASH, DASH)
+    return cells(
+        (
+            show(row["n_patients"]),
+            show(row["n_evaluable"]),
+            show(row["n_nonviable"]),
+            _npv(row, "clustered"),
+            _naive(row),
+        )
+    )
+
+
+def _comparison(row: Row) -> Text:
+    times = {
+        "baseline": Text("baseline", "治療前"),
+        "preop": Text("before surgery", "術前"),
+        "intraop": Text("during surgery", "術中"),
+        "preop and intraop": Text("before and during surgery", "術前と術中"),
+        "followup": Text("follow-up", "術後"),
+    }
+    when = times.get(row["timepoint"], plain(row["timepoint"]))
+    if row["kind"] == "test":
+        pair = Text(f"{row['first']} – {row['second']}", f"{row['first']} – {row['second']}")
+    else:
+        modality = row["comparison"].split(":")[0]
+        pair = Text(f"{modality}, local – central", f"{modality}、施設 – 中央")
+    return Text(f"{pair.en}, {when.en}", f"{pair.ja}、{when.ja}")
+
+
+def _survival_rows(
+    connection: duckdb.DuckDBPyConnection, paramcd: str
+) -> dict[str, tuple[Row, Mark]]:
+    """All operated patients and each group; a group with few patients or events is marked."""
+    found = {
+        row["group_value"]: row
+        for row in rows(
+            connection,
+            "select * from marts.km_summary where paramcd = ? and conf_type = ?",
+            paramcd,
+            CONF_TYPE,
+        )
+    }
+    return {
+        group: (
+            found[group],
+            Mark.SMALL
+            if group in GROUPS and (is_small(found[group]["n"]) or is_small(found[group]["events"]))
+            else Mark.SHOWN,
+        )
+        for group in ("all", *GROUPS)
+        if group in found
+    }
+
+
+def _survival_cells(row: Row, mark: Mark, days_per_month: float) -> tuple[Text, ...]:
+    if mark is not Mark.SHOWN:
+        patients = show(row["n"], Mark.SMALL if is_small(row["n"]) else Mark.SHOWN)
+        return (plain(patients), plain(show(row["events"], mark)), *[DASH] * (len(LANDMARKS) + 2))
+    follow_up = row["followup_median_days"]
+    return cells(
+        (
+            show(row["n"]),
+            show(row["events"]),
+            _median_months(row),
+            *(
+                percent_interval(
+                    row[f"survival_{month}m"],
+                    row[f"survival_{month}m_lower"],
+                    row[f"survival_{month}m_upper"],
+                )
+                for month in LANDMARKS
+            ),
+            number(None if follow_up is None else follow_up / days_per_month, 1),
+        )
+    )
+
+
+def _months(value: float | None) -> Text:
+    return Text("not reached", "未到達") if value is None else plain(f"{value:.1f}")
+
+
+def _median_months(row: Row) -> Text:
+    median, lower, upper = (
+        _months(row[name])
+        for name in ("median_months", "median_lower_months", "median_upper_months")
+    )
+    return Text(f"{median.en} ({lower.en} to {upper.en})", f"{median.ja}（{lower.ja}〜{upper.ja}）")
+
+
+def _claim(row: Row) -> Line:
+    unit = wording("claim_unit", row["unit"]) if row["unit"] else plain("")
+    share = ""
+    if row["numerator"] is not None and row["denominator"] is not None:
+        # The survival claims are of one resection group: patients, not lesions.
+        hidden = row["topic"] == "survival" and (
+            is_small(row["numerator"]) or is_small(row["denominator"])
+        )
+        share = "–" if hidden else f"{row['numerator']}/{row['denominator']}"
+    pieces = [
+        wording("claim_reason", piece) for piece in (row["reason"] or "").split("; ") if piece
+    ]
+    return Line(
+        wording("claim", row["claim_id"]),
+        cells(
+            (
+                _with_unit(row["published_value"], unit),
+                _with_unit(row["computed_value"], unit),
+                share,
+                wording("claim_status", row["status"]),
+                Text(
+                    "; ".join(piece.en for piece in pieces), "；".join(piece.ja for piece in pieces)
+                ),
+            )
+        ),
+        indent=1,
+    )
+
+
+def _with_unit(value: str | None, unit: Text) -> Text:
+    if value is None:
+        return DASH
+    words = {
+        "not reached": Text("not reached", "未到達"),
+        "none": Text("none", "なし"),
+    }
+    if value in words:
+        return words[value]
+    return Text(f"{value} {unit.en}".strip(), f"{value}{' ' if unit.ja == '%' else ''}{unit.ja}")

@@ -1,0 +1,290 @@
+"""A small made-up warehouse with the marts that figures and report read.
+
+Columns are those of the models (test_pages compares them); values are invented but add up.
+"""
+
+from __future__ import annotations
+
+import duckdb
+
+SCHEMA = """
+create schema core; create schema marts; create schema quality;
+
+create table marts.build_settings (setting varchar, value varchar, description varchar);
+
+create table marts.modality_concordance (
+    population varchar, stratum varchar, stratum_value varchar, n_patients_population bigint,
+    n_patients bigint, n_lesions bigint, n_evaluable bigint, n_nonviable bigint, n_viable bigint,
+    npv double, naive_lower double, naive_upper double, clustered_lower double,
+    clustered_upper double, design_effect double, icc double, n_effective double, method varchar
+);
+
+create table marts.modality_crosstab (
+    test varchar, verdict varchar, truth varchar, n_lesions bigint, n_patients bigint
+);
+
+create table marts.patient_flow (
+    step_order integer, step varchar, unit varchar, row_type varchar, exclusion_reason varchar,
+    n bigint
+);
+
+create table marts.baseline_characteristics (
+    analysis_set varchar, group_name varchar, characteristic varchar, level varchar,
+    statistic varchar, characteristic_order integer, level_order integer, n bigint,
+    n_total bigint, n_missing bigint, percent double, median double, q1 double, q3 double,
+    minimum double, maximum double
+);
+
+create table marts.km_curve (
+    paramcd varchar, grouping varchar, group_value varchar, conf_type varchar, time_days integer,
+    n_risk bigint, n_event bigint, n_censor bigint, survival double, std_err double,
+    ci_lower double, ci_upper double
+);
+
+create table marts.km_summary (
+    paramcd varchar, grouping varchar, group_value varchar, conf_type varchar, n bigint,
+    events bigint, median_days double, median_lower_days double, median_upper_days double,
+    median_months double, median_lower_months double, median_upper_months double,
+    survival_6m double, survival_6m_lower double, survival_6m_upper double,
+    survival_12m double, survival_12m_lower double, survival_12m_upper double,
+    survival_24m double, survival_24m_lower double, survival_24m_upper double,
+    survival_36m double, survival_36m_lower double, survival_36m_upper double,
+    rmst_days double, rmst_std_err double, rmst_horizon_days double, followup_median_days double
+);
+
+create table marts.survival_comparison (
+    paramcd varchar, grouping varchar, n_groups bigint, logrank_chi2 double, df integer,
+    p_value double, hazard_ratio double, hr_lower double, hr_upper double, hr_contrast varchar,
+    label varchar
+);
+
+create table marts.published_results (
+    claim_id varchar, topic varchar, population varchar, statistic varchar, unit varchar,
+    published_value varchar, computed_value varchar, computed_numeric double, numerator bigint,
+    denominator bigint, claim_status varchar, status varchar, reason varchar, source varchar,
+    note varchar
+);
+
+create table marts.literature_evidence (
+    study varchar, year integer, unit varchar, index_test varchar, stratum varchar,
+    parent_stratum varchar, reference_standard varchar, nonviable bigint, evaluated bigint,
+    proportion double, ci_lower double, ci_upper double, evidence_status varchar,
+    is_this_trial boolean, source varchar
+);
+
+create table quality.row_accounting (
+    source varchar, site_id varchar, form varchar, file varchar, records_in bigint,
+    loaded bigint, quarantined bigint, exact_duplicates bigint
+);
+create table quality.unreadable_values (
+    source varchar, form varchar, column_name varchar, patient_id varchar, record_key varchar,
+    raw_text varchar, reason varchar, delivery_file varchar, delivery_line bigint
+);
+create table quality.unmapped_values (
+    source varchar, form varchar, column_name varchar, list_name varchar, source_value varchar,
+    n_records bigint
+);
+create table quality.conflicting_duplicates (
+    source varchar, form varchar, record_key varchar, payload_hash varchar, is_kept boolean,
+    delivery_file varchar, delivery_line bigint
+);
+create table quality.endpoint_exclusions (
+    patient_id varchar, paramcd varchar, reason varchar, detail varchar
+);
+"""
+
+GX_RESULTS = """
+create table quality.gx_results (
+    suite varchar, table_name varchar, expectation varchar, column_name varchar, level varchar,
+    status varchar, n_checked bigint, n_violated bigint, failing_keys varchar
+);
+insert into quality.gx_results values
+    ('core_patients', 'core.dim_patient', 'expect_column_values_to_be_unique', 'patient_id',
+        'blocking', 'pass', 60, 0, null),
+    ('core_reads', 'core.fct_read', 'expect_column_values_to_be_between', 'size_mm',
+        'warning', 'warn', 900, 2, 'EU01-001-L01|MRI')
+"""
+
+VALUES = """
+insert into marts.build_settings values
+    ('cutoff', null, 'Last clinical date that counts'),
+    ('days_per_month', '30.4375', 'Days in a month'),
+    ('npv_threshold', '0.85', 'Prespecified threshold of the primary endpoint'),
+    ('preop_window_days', '42', 'CT and MRI at most so many days before surgery (assumption)'),
+    ('reference_followup_days', '730', 'Left lesions are judged for so many days'),
+    ('confidence_level', '0.95', 'Two-sided confidence level'),
+    ('derivation_version', '1', 'Version of the derivation rules');
+
+insert into marts.modality_concordance
+select
+    population, stratum, stratum_value, patients, patients, lesions, evaluable, nonviable,
+    evaluable - nonviable, npv, greatest(npv - 0.08, 0.0), least(npv + 0.08, 1.0),
+    greatest(npv - 0.12, 0.0), least(npv + 0.12, 1.0), 1.9, 0.3, evaluable / 1.9,
+    'wilson_effective_size'
+from (
+    select *, nonviable / nullif(evaluable, 0) as npv
+    from (values
+        ('ct', 'overall', 'all', 30, 160, 120, 66),
+        ('ct', 'region', 'Europe', 10, 60, 45, 25),
+        ('ct', 'region', 'Japan', 17, 90, 67, 36),
+        ('ct', 'region', 'United States', 3, 10, 8, 5),
+        ('ct_mri', 'overall', 'all', 24, 110, 80, 50),
+        ('ct_mri', 'disposition', 'left_in_place', 12, 40, 30, 20),
+        ('ct_mri', 'disposition', 'resected', 18, 70, 50, 30),
+        ('ct_mri', 'region', 'Europe', 8, 40, 30, 20),
+        ('ct_mri', 'region', 'Japan', 14, 62, 44, 26),
+        ('ct_mri', 'region', 'United States', 2, 8, 6, 4),
+        ('ct_mri_ceious', 'overall', 'all', 9, 20, 15, 11),
+        ('ct_gone_mri_visible', 'overall', 'all', 16, 50, 40, 16),
+        ('ct_gone_mri_unknown', 'overall', 'all', 0, 0, 0, 0)
+    ) as given (population, stratum, stratum_value, patients, lesions, evaluable, nonviable)
+) as counted;
+
+insert into marts.modality_crosstab values
+    ('CT', 'visible', 'viable', 130, 40), ('CT', 'visible', 'nonviable', 20, 12),
+    ('CT', 'not_visible', 'viable', 54, 25), ('CT', 'not_visible', 'nonviable', 66, 28),
+    ('CT', 'not_visible', 'indeterminate', 40, 20);
+
+insert into marts.patient_flow values
+    (1, 'registered', 'patients', 'remaining', '', 100),
+    (1, 'registered', 'lesions', 'remaining', '', 500),
+    (2, 'operated', 'patients', 'excluded', 'progression', 27),
+    (2, 'operated', 'patients', 'excluded', 'refusal', 3),
+    (2, 'operated', 'patients', 'excluded', 'other', 10),
+    (2, 'operated', 'lesions', 'excluded', 'progression', 110),
+    (2, 'operated', 'lesions', 'excluded', 'refusal', 20),
+    (2, 'operated', 'lesions', 'excluded', 'other', 60),
+    (2, 'operated', 'patients', 'remaining', '', 60),
+    (2, 'operated', 'lesions', 'remaining', '', 310),
+    (2, 'operated', 'patients', 'of_which', 'complete_preop_imaging', 55),
+    (3, 'dlm', 'patients', 'excluded', 'no_dlm', 30),
+    (3, 'dlm', 'lesions', 'excluded', 'visible_on_ct', 150),
+    (3, 'dlm', 'patients', 'remaining', '', 30),
+    (3, 'dlm', 'lesions', 'remaining', '', 160),
+    (4, 'confirmed_dlm', 'patients', 'excluded', 'no_confirmed_dlm', 6),
+    (4, 'confirmed_dlm', 'lesions', 'excluded', 'mri_visible', 50),
+    (4, 'confirmed_dlm', 'patients', 'remaining', '', 24),
+    (4, 'confirmed_dlm', 'lesions', 'remaining', '', 110),
+    (4, 'confirmed_dlm', 'patients', 'of_which', 'all_resected', 12),
+    (4, 'confirmed_dlm', 'patients', 'of_which', 'some_left', 12),
+    (5, 'evaluable_confirmed_dlm', 'patients', 'excluded', 'no_evaluable_lesion', 0),
+    (5, 'evaluable_confirmed_dlm', 'lesions', 'excluded', 'mri_out_of_window', 12),
+    (5, 'evaluable_confirmed_dlm', 'lesions', 'excluded', 'reference_followup_short', 18),
+    (5, 'evaluable_confirmed_dlm', 'patients', 'remaining', '', 24),
+    (5, 'evaluable_confirmed_dlm', 'lesions', 'remaining', '', 80);
+
+insert into marts.baseline_characteristics values
+    ('operated', 'overall', 'age', 'all', 'median_iqr', 1, 1, 60, 60, 0, null,
+        60.5, 53, 67, 31, 82),
+    ('operated', 'overall', 'sex', 'F', 'n_percent', 2, 1, 22, 60, 0, 36.7,
+        null, null, null, null, null),
+    ('operated', 'overall', 'sex', 'M', 'n_percent', 2, 2, 38, 60, 0, 63.3,
+        null, null, null, null, null),
+    ('confirmed_dlm', 'overall', 'sex', 'F', 'n_percent', 2, 1, 9, 24, 0, 37.5,
+        null, null, null, null, null),
+    ('confirmed_dlm', 'overall', 'sex', 'M', 'n_percent', 2, 2, 15, 24, 0, 62.5,
+        null, null, null, null, null),
+    ('confirmed_dlm', 'all_resected', 'sex', 'F', 'n_percent', 2, 1, 3, 12, 0, 25.0,
+        null, null, null, null, null),
+    ('confirmed_dlm', 'all_resected', 'sex', 'M', 'n_percent', 2, 2, 9, 12, 0, 75.0,
+        null, null, null, null, null),
+    ('confirmed_dlm', 'some_left', 'sex', 'F', 'n_percent', 2, 1, 6, 12, 0, 50.0,
+        null, null, null, null, null),
+    ('confirmed_dlm', 'some_left', 'sex', 'M', 'n_percent', 2, 2, 6, 12, 0, 50.0,
+        null, null, null, null, null);
+
+insert into marts.survival_comparison values
+    ('RFS', 'resection_group', 2, 1.21, 1, 0.271, 1.42, 0.76, 2.64,
+        'some_left / all_resected', 'exploratory'),
+    ('OS', 'resection_group', 2, 0.34, 1, 0.56, 1.25, 0.5, 3.1,
+        'some_left / all_resected', 'exploratory');
+
+insert into marts.published_results values
+    ('npv_ct_mri', 'concordance', 'evaluable lesions disappeared on CT and MRI',
+        'proportion non-viable', 'percent', '62.5', '62.5', 62.5, 50, 80,
+        'stated (numerator derived)', 'reproduced', '', 'press release', 'threshold not met'),
+    ('size_median', 'baseline', 'lesions <gone> & "seen"', 'median diameter', 'cm', '3', '1.1',
+        1.1, null, null, 'contradicted', 'contradicted at source', 'unit suspect',
+        'press release', '');
+
+insert into marts.literature_evidence values
+    ('Auer', 2010, 'lesion', 'CT', 'all', null, 'pathology or follow-up >= 1 year', 75, 118,
+        0.636, 0.546, 0.717, 'verified', false, 'abstract'),
+    ('Auer', 2010, 'lesion', 'CT', 'resected', 'all', 'pathology', 44, 68,
+        0.647, 0.529, 0.750, 'verified', false, 'abstract'),
+    ('This trial', null, 'lesion', 'CT and MRI', 'all', null, 'pathology or 2 years', 50, 80,
+        0.625, 0.50, 0.74, 'computed', true, 'modality_concordance'),
+    ('Elias', 2004, 'patient', 'imaging', 'left in place', null, 'no in-situ recurrence', 8, 11,
+        0.727, 0.434, 0.903, 'verified', false, 'abstract');
+
+insert into quality.row_accounting values
+    ('eortc', 'EU01', 'lesion', 'lesion.csv', 210, 208, 1, 1),
+    ('us', null, null, 'redcap.csv', 400, 400, 0, 0);
+insert into quality.unreadable_values values
+    ('eortc', 'read', 'size', 'EU01-001', 'EU01-001-L01', '12,x', 'not a number', 'read.csv', 12);
+insert into quality.unmapped_values values ('jcog', 'surgery', 'r_status', 'r_status', 'R9', 1);
+"""
+
+# Days and whether an event happened, per endpoint and group of 12 patients.
+TIMES = {
+    ("RFS", "all_resected"): [
+        (61, 1), (130, 1), (210, 1), (290, 1), (347, 1), (347, 1), (520, 0), (640, 1), (760, 0),
+        (800, 0), (910, 0), (1100, 0),
+    ],
+    ("RFS", "some_left"): [
+        (40, 1), (95, 1), (150, 1), (201, 1), (231, 1), (231, 1), (380, 1), (500, 1), (733, 0),
+        (740, 0), (900, 0), (1010, 0),
+    ],
+    ("OS", "all_resected"): [
+        (300, 1), (420, 1), (555, 1), (610, 1), (700, 1), (760, 0), (800, 0), (900, 0), (910, 0),
+        (1000, 0), (1100, 0), (1200, 0),
+    ],
+    ("OS", "some_left"): [
+        (200, 1), (350, 1), (400, 1), (500, 1), (733, 1), (740, 0), (800, 0), (900, 0), (950, 0),
+        (1010, 0), (1050, 0), (1100, 0),
+    ],
+}  # fmt: skip
+
+
+def fake_warehouse(*, with_gx: bool = True) -> duckdb.DuckDBPyConnection:
+    """Make the warehouse in memory; `with_gx=False` leaves the table of GX results out."""
+    connection = duckdb.connect()
+    connection.execute(SCHEMA)
+    connection.execute(VALUES)
+    if with_gx:
+        connection.execute(GX_RESULTS)
+    for paramcd in ("RFS", "OS"):
+        pooled = [pair for (code, _), pairs in TIMES.items() if code == paramcd for pair in pairs]
+        _fill_survival(connection, paramcd, "overall", "overall", pooled)
+        for group in ("all_resected", "some_left"):
+            _fill_survival(connection, paramcd, "resection_group", group, TIMES[paramcd, group])
+    return connection
+
+
+def _fill_survival(
+    connection: duckdb.DuckDBPyConnection,
+    paramcd: str,
+    grouping: str,
+    group: str,
+    pairs: list[tuple[int, int]],
+) -> None:
+    """Write one group's curve (with an interval that is merely plausible) and its summary."""
+    survival, median = 1.0, None
+    for time in sorted({time for time, _ in pairs}):
+        at_risk = sum(other >= time for other, _ in pairs)
+        events = sum(flag for other, flag in pairs if other == time)
+        censored = sum(other == time for other, _ in pairs) - events
+        survival *= 1 - events / at_risk
+        median = time if median is None and survival <= 0.5 else median
+        connection.execute(
+            "insert into marts.km_curve values (?, ?, ?, 'log-log', ?, ?, ?, ?, ?, ?, ?, ?)",
+            [paramcd, grouping, group, time, at_risk, events, censored, survival, 0.1,
+             max(survival - 0.2, 0), min(survival + 0.15, 1)],
+        )  # fmt: skip
+    months = None if median is None else median / 30.4375
+    connection.execute(
+        "insert into marts.km_summary by name select ? as paramcd, ? as grouping, ? as group_value,"
+        " 'log-log' as conf_type, ? as n, ? as events, ? as median_days, ? as median_months,"
+        " 0.8 as survival_6m, 0.6 as survival_6m_lower, 0.9 as survival_6m_upper",
+        [paramcd, grouping, group, len(pairs), sum(flag for _, flag in pairs), median, months],
+    )
