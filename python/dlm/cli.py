@@ -85,12 +85,15 @@ def _parser() -> argparse.ArgumentParser:
         help="build from the deliveries received by DATE, or up to the delivery ID",
     )
     build.add_argument("--received", metavar="DATE", help="day the delivery counts as received")
+    build.add_argument("--strict", action="store_true", help="stop if any record is quarantined")
     build.add_argument("--out", metavar="DIR", help="where outputs go (default: build/)")
     build.add_argument("--quiet", action="store_true", help="no progress")
 
     load = add("load", _load, "take a delivery into the store, or refuse it")
     load.add_argument("folder", type=Path, metavar="DIR")
     load.add_argument("--received", metavar="DATE", help="day it counts as received")
+    load.add_argument("--strict", action="store_true", help="refuse if any record is quarantined")
+    load.add_argument("--quiet", action="store_true", help="no progress")
 
     contract = add("contract", _contract, "check the sources' contracts")
     contract.add_argument("action", choices=["check", "show"])
@@ -131,6 +134,7 @@ def _build(options: argparse.Namespace) -> int:
             cutoff=parse_day(options.cutoff) if options.cutoff else None,
             as_of=options.as_of,
             received=parse_day(options.received) if options.received else None,
+            strict=options.strict,
         ),
         console,
     )
@@ -155,17 +159,25 @@ def _build(options: argparse.Namespace) -> int:
 
 def _load(options: argparse.Namespace) -> int:
     from dlm.changes import counted, told
-    from dlm.deliveries import parse_day, receive
+    from dlm.deliveries import parse_day, receive, tell
     from dlm.store import changes_of
 
     places = find_places()
     received = parse_day(options.received) if options.received else datetime.now(UTC).date()
-    delivery_id, new = receive(options.folder, places.state, received)
-    if not new:
-        print(f"delivery {delivery_id} is already in the store; nothing changed")
+    console = Console(options.quiet)
+    console.step(f"Reading {options.folder}")
+    try:
+        receipt = receive(options.folder, places.state, received, options.strict, console.detail)
+    finally:
+        console.end()
+    tell(console, receipt.quarantined, "quarantined")
+    tell(console, receipt.warnings, "warning")
+    print(receipt.table())
+    if not receipt.new:
+        print(f"delivery {receipt.delivery_id} is already in the store; nothing changed")
         return 0
-    print(f"delivery {delivery_id} received {received}")
-    changes = changes_of(places.state, delivery_id)
+    print(f"delivery {receipt.delivery_id} received {received}")
+    changes = changes_of(places.state, receipt.delivery_id)
     if changes:
         print(f"against the files it takes the place of: {counted(changes)}")
         for line in told(changes):
@@ -175,9 +187,11 @@ def _load(options: argparse.Namespace) -> int:
 
 def _contract(options: argparse.Namespace) -> int:
     from dlm.contracts import load_contracts
+    from dlm.contracts.check import check_contracts
 
-    contracts = load_contracts()
-    for contract in contracts.values():
+    if options.action == "check":
+        check_contracts(find_places().project)
+    for contract in load_contracts().values():
         for spec in contract.file_specs():
             print(f"{contract.source}/{spec.stem}.csv: {len(spec.headers)} columns")
             if options.action == "show":
