@@ -114,8 +114,9 @@ def _parser() -> argparse.ArgumentParser:
     synth.add_argument("--faults", default="few", help="none, few, or one kind of fault")
 
     bench = add("bench", _bench, "measure, with a peer in the same run")
-    bench.add_argument("what", choices=["overhead"])
+    bench.add_argument("what", choices=["overhead", "load"])
     bench.add_argument("--runs", type=int, default=5)
+    bench.add_argument("--rows", type=int, default=5_000_000, help="records (load)")
     bench.add_argument("--json", type=Path, metavar="FILE")
     return parser
 
@@ -248,8 +249,10 @@ def _synth(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from dlm.bench import overhead
+    from dlm.bench import load, overhead
 
+    if options.what == "load":
+        return load(options.rows, options.runs, options.json)
     return overhead(find_places().project, options.runs, options.json)
 
 

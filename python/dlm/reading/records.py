@@ -157,7 +157,7 @@ def _to_closing_quote(
         pieces.append(line)
         if _closing_quote(line, 0) >= 0:
             return newline.join(pieces), number, ended
-        length += len(line)
+        length += len(line) + 1
         if length > FIELD_LIMIT:
             break
     raise _left_open(name, start)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,13 @@ from dlm.reading.records import FIELD_LIMIT, Record
 
 WORKBOOK_LIMIT = 256 * 1024**2
 _ORDERS = {"dmy": "%d/%m/%Y", "mdy": "%m/%d/%Y", "ymd": "%Y/%m/%d"}
-_CELL = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+_ERROR = ("error_cell", "a cell holds an error of Excel's; mend its formula")
+_NO_VALUE = (
+    "formula_without_value",
+    "a cell holds a formula saved without its value; save the file in Excel, or paste the value",
+)
 _DIGITS = 15
 
 
@@ -37,9 +44,17 @@ def rows(path: Path, name: str, spec: FileSpec, contract: Contract) -> Iterator[
     _check_archive(path, name)
     try:
         book = calamine.CalamineWorkbook.from_path(str(path))
-        sheet = _sheet(book, name, spec)
-        cells = sheet.to_python(skip_empty_area=False)
-    except (calamine.CalamineError, OSError, ValueError) as error:
+        title = _sheet(book, name, spec)
+        cells = book.get_sheet_by_name(title).to_python(skip_empty_area=False)
+        unreadable = _unreadable_rows(path, title)
+    except (
+        calamine.CalamineError,
+        ElementTree.ParseError,
+        KeyError,
+        OSError,
+        StopIteration,
+        ValueError,
+    ) as error:
         raise refused(
             name, None, "damaged_workbook", "cannot be read as a workbook; save it anew in Excel"
         ) from error
@@ -49,12 +64,14 @@ def rows(path: Path, name: str, spec: FileSpec, contract: Contract) -> Iterator[
         values = list(row)
         while values and values[-1] == "" and (types is None or len(values) > width):
             values.pop()
-        if all(value == "" for value in values):
+        if all(value == "" for value in values) and line not in unreadable:
             continue
         if types is None:
             types = _column_types(values, spec)
             width = len(types)
         fields, problem = [], None
+        if line in unreadable:
+            problem = Problem(name, line, None, *unreadable[line])
         for position, value in enumerate(values):
             kind = types[position] if position < width else "text"
             text, why = _text(value, kind, contract)
@@ -102,38 +119,45 @@ def _check_archive(path: Path, name: str) -> None:
             damaged = archive.testzip()
             if damaged is not None:
                 raise refused(name, None, "damaged_workbook", "is damaged; send it again")
-            for part in parts:
-                if part.filename.startswith("xl/worksheets/") and part.filename.endswith(".xml"):
-                    _check_formulas(archive, part.filename, name)
-    except (zipfile.BadZipFile, ElementTree.ParseError, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise refused(
             name, None, "damaged_workbook", "is damaged or cut short; send it again"
         ) from error
 
 
-def _check_formulas(archive: zipfile.ZipFile, part: str, name: str) -> None:
-    """Refuse formulas saved without their value: they would read as blank."""
-    with archive.open(part) as stream:
-        for _, element in ElementTree.iterparse(stream):
-            if element.tag == f"{_CELL}c":
-                if element.find(f"{_CELL}f") is not None and element.find(f"{_CELL}v") is None:
-                    raise refused(
-                        name,
-                        None,
-                        "formula_without_value",
-                        f"cell {element.get('r', '?')} holds a formula without its value; open "
-                        "and save the file in Excel, or paste the values",
-                    )
-                element.clear()
-            elif element.tag == f"{_CELL}row":
-                element.clear()
+def _unreadable_rows(path: Path, title: str) -> dict[int, tuple[str, str]]:
+    """Rows with cells that calamine reads as blank though they are not, with code and text."""
+    found: dict[int, tuple[str, str]] = {}
+    with zipfile.ZipFile(path) as archive:
+        targets = {
+            item.get("Id"): item.get("Target", "").removeprefix("/xl/")
+            for item in ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
+        }
+        sheets = ElementTree.fromstring(archive.read("xl/workbook.xml")).iter(f"{_MAIN}sheet")
+        part = next(targets[item.get(_RELATION)] for item in sheets if item.get("name") == title)
+        row = 0
+        with archive.open(f"xl/{part}") as stream:
+            for event, element in ElementTree.iterparse(stream, ("start", "end")):
+                if event == "start":
+                    if element.tag == f"{_MAIN}row":
+                        row = int(element.get("r", row + 1))
+                elif element.tag == f"{_MAIN}c":
+                    if element.get("t") == "e":
+                        found.setdefault(row, _ERROR)
+                    elif element.find(f"{_MAIN}f") is not None:
+                        value = element.find(f"{_MAIN}v")
+                        if value is None or (not value.text and element.get("t") != "str"):
+                            found.setdefault(row, _NO_VALUE)
+                elif element.tag == f"{_MAIN}row":
+                    element.clear()
+    return found
 
 
-def _sheet(book: Any, name: str, spec: FileSpec) -> Any:
-    """The sheet named like the form, else the only one that holds anything."""
+def _sheet(book: calamine.CalamineWorkbook, name: str, spec: FileSpec) -> str:
+    """The title of the sheet named like the form, else the only one that holds anything."""
     for title in book.sheet_names:
         if match_name(title) == match_name(spec.stem):
-            return book.get_sheet_by_name(title)
+            return title
     filled = [title for title in book.sheet_names if book.get_sheet_by_name(title).height > 0]
     if len(filled) > 1:
         raise refused(
@@ -145,7 +169,7 @@ def _sheet(book: Any, name: str, spec: FileSpec) -> Any:
         )
     if not filled:
         raise refused(name, None, "empty_file", "has no sheet with content")
-    return book.get_sheet_by_name(filled[0])
+    return filled[0]
 
 
 def _column_types(header: list[Any], spec: FileSpec) -> list[str]:
@@ -159,8 +183,6 @@ def _text(value: Any, kind: str, contract: Contract) -> tuple[str, tuple[str, st
     if isinstance(value, str):
         if len(value) > FIELD_LIMIT:
             return "", ("field_too_long", f"a cell is longer than {FIELD_LIMIT} characters")
-        if value in _ERRORS:
-            return "", ("error_cell", "a cell holds an error of Excel's; mend the formula")
         return value, None
     if isinstance(value, bool):
         return "", ("logical_cell", "a cell holds a logical value; write the code as text")
@@ -189,8 +211,3 @@ def _number(value: float, decimal_mark: str) -> tuple[str, tuple[str, str] | Non
     if "e" in text:
         text = f"{value:.{_DIGITS + 10}f}".rstrip("0").rstrip(".")
     return text.replace(".", decimal_mark), None
-
-
-_ERRORS = frozenset(
-    ("#N/A", "#VALUE!", "#REF!", "#DIV/0!", "#NUM!", "#NAME?", "#NULL!", "#SPILL!", "#CALC!")
-)
