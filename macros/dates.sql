@@ -141,6 +141,20 @@ Earliest day that ISO text, perhaps cut short, can mean; null outside the calend
 {%- endmacro %}
 
 
+{#- The date so many days after another. -#}
+{% macro days_after(first_date, n_days) -%}
+    {{ return(adapter.dispatch('days_after')(first_date, n_days)) }}
+{%- endmacro %}
+
+{% macro default__days_after(first_date, n_days) -%}
+    cast({{ first_date }} + cast({{ n_days }} as integer) as date)
+{%- endmacro %}
+
+{% macro spark__days_after(first_date, n_days) -%}
+    date_add({{ first_date }}, cast({{ n_days }} as integer))
+{%- endmacro %}
+
+
 {#- Clinical cut-off as a date literal, or none. -#}
 {% macro cutoff_date() -%}
     {{ return("cast('" ~ var('cutoff') ~ "' as date)" if var('cutoff') else none) }}

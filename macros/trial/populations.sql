@@ -23,3 +23,8 @@
         'overall', 'region', 'data_centre', 'disposition', 'size_band', 'lesions_per_patient',
     ]) }}
 {%- endmacro %}
+
+{#- The steps of the flow, first to last. -#}
+{% macro flow_steps() -%}
+    {{ return(['registered', 'operated', 'dlm', 'confirmed_dlm', 'evaluable_confirmed_dlm']) }}
+{%- endmacro %}

@@ -13,6 +13,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from dlm.contracts import load_contracts
+from dlm.deliveries import LOAD_MEMORY
+from dlm.errors import DlmError
+
 _VERDICTS = {"0": "1", "1": "0"}
 
 
@@ -77,6 +81,124 @@ def overhead(project: Path, runs: int, json_out: Path | None) -> int:
     return 0
 
 
+def load(rows: int, runs: int, json_out: Path | None) -> int:
+    """Time the strict loader against DuckDB's own ``read_csv`` on one clean file.
+
+    Both read the same file into a table of a new database file, in turn, each in a process of its
+    own; the clock runs from opening the database to its closing, checkpoint included. DuckDB's
+    reader gets its delimiter, header and types told, and keeps neither line nor hash.
+
+    Args:
+        rows: records of the file, which is the same on every run for a number of rows.
+        runs: counted runs of each; one more warms the file cache.
+        json_out: file for the figures as JSON; None for none.
+
+    Returns:
+        Exit code 0, or 1 where the loader reaches less than a third of the peer's rate or takes
+        more than 1 GB.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "read.csv"
+        _write_clean_reads(file, rows)
+        size = file.stat().st_size
+        print(f"{rows} records, {size / 1e6:.0f} MB", file=sys.stderr)
+        measured: dict[str, list[dict[str, float]]] = {"read_csv": [], "dlm": []}
+        for run in range(runs + 1):
+            for who, each in measured.items():
+                database = Path(scratch) / f"{who}.duckdb"
+                database.unlink(missing_ok=True)
+                done = subprocess.run(
+                    [sys.executable, "-m", "dlm.bench", who, str(file), str(database)],
+                    env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                )
+                if done.returncode:
+                    print(f"error: {who} ended with {done.returncode}", file=sys.stderr)
+                    print(done.stderr, file=sys.stderr)
+                    return 4
+                figures = json.loads(done.stdout)
+                if run:
+                    each.append(figures)
+                print(f"run {run or 'warm-up'}: {who} {figures['seconds']:.2f} s", file=sys.stderr)
+    print("| reader | median s | least s | most s | rows/s | CPU s / s | peak MB |")
+    print("|---|---|---|---|---|---|---|")
+    rate = {}
+    for who, each in measured.items():
+        seconds = [figures["seconds"] for figures in each]
+        rate[who] = rows / statistics.median(seconds)
+        cores = statistics.median(figures["cpu"] / figures["seconds"] for figures in each)
+        print(
+            f"| {who} | {statistics.median(seconds):.2f} | {min(seconds):.2f} | {max(seconds):.2f} "
+            f"| {rate[who]:,.0f} | {cores:.2f} | {max(figures['peak'] for figures in each):.0f} |"
+        )
+    ratio = rate["dlm"] / rate["read_csv"]
+    peak = max(figures["peak"] for figures in measured["dlm"])
+    print(f"\ndlm / read_csv: {ratio:.2f} (at least 0.33); peak {peak:.0f} MB (below 1000)")
+    if json_out:
+        found = {"rows": rows, "bytes": size, "runs": measured, "ratio": ratio, "peak_mb": peak}
+        json_out.write_text(json.dumps(found, indent=1) + "\n")
+    return 0 if ratio >= 1 / 3 and peak < 1000 else 1
+
+
+def _write_clean_reads(file: Path, rows: int) -> None:
+    """A clean European reads file: ten lesions a patient, sixteen reads a lesion."""
+    import duckdb
+
+    headers = [column.header for column in load_contracts()["eortc"].forms["read"].columns]
+    values = [
+        "format('EU{:02d}-{:04d}', i // 160 % 6 + 1, i // 960)",
+        "i // 16 % 10 + 1", "i % 4 + 1", "i // 4 % 4 + 1",
+        "strftime(date '2017-01-01' + (i * 7919 % 2000)::integer, '%d/%m/%Y')",
+        "i * 31 % 3 + 1", "null", "format('{},{}', i * 17 % 60, i % 10)", "1",
+        "format('EU{:02d}-R{}', i // 160 % 6 + 1, i % 3 + 1)",
+        "1", "1", "i * 13 % 2", "case when i % 11 = 0 then 'motion artefacts in phase 3' end",
+        "1", "i % 5 + 1",
+    ]  # fmt: skip
+    columns = ", ".join(
+        f'{value} as "{header}"' for value, header in zip(values, headers, strict=True)
+    )
+    connection = duckdb.connect(config={"memory_limit": "500MB"})
+    connection.execute(
+        f"copy (select {columns} from range({rows}) as numbers (i)) to '{file}' "
+        "(delimiter ';', header true)"
+    )
+    connection.close()
+
+
+def _load_once(who: str, file: Path, database: Path) -> dict[str, float]:
+    """One timed load in this process; peak is its memory in MB (0 where the system tells none)."""
+    import duckdb
+
+    from dlm.reading import read_file
+    from dlm.reading.store import create_table
+
+    contract = load_contracts()["eortc"]
+    spec = next(spec for spec in contract.file_specs() if spec.stem == "read")
+    started, cpu = time.perf_counter(), time.process_time()
+    connection = duckdb.connect(str(database))
+    if who == "dlm":
+        connection.execute(f"set memory_limit = '{LOAD_MEMORY}'")
+        connection.execute("create schema raw")
+        create_table(connection, spec)
+        if not read_file(file, "eortc/read.csv", spec, contract, connection, "bench").fast:
+            raise DlmError("the fast path did not take a clean file")
+    else:
+        connection.execute(
+            f"create table read as from read_csv('{file}', all_varchar = true, delim = ';', "
+            "header = true)"
+        )
+    connection.close()
+    figures = {"seconds": time.perf_counter() - started, "cpu": time.process_time() - cpu}
+    try:
+        import resource
+    except ImportError:
+        return figures | {"peak": 0.0}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return figures | {"peak": peak / (1e6 if sys.platform == "darwin" else 1e3)}
+
+
 def _change_one_verdict(path: Path) -> None:
     """Turn the first readable pathology verdict of the file over."""
     with path.open(encoding="utf-8", newline="") as handle:
@@ -86,3 +208,7 @@ def _change_one_verdict(path: Path) -> None:
     row[position] = _VERDICTS[row[position]]
     with path.open("w", encoding="utf-8", newline="") as handle:
         csv.writer(handle, delimiter=";", lineterminator="\n").writerows(rows)
+
+
+if __name__ == "__main__":
+    print(json.dumps(_load_once(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))))

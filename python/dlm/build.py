@@ -15,11 +15,13 @@ from typing import Any
 import duckdb
 from filelock import FileLock, Timeout
 
-from dlm import __version__, deliveries, publish, warehouse
+from dlm import __version__, deliveries, publish, store, warehouse
+from dlm.changes import told
 from dlm.console import Console
-from dlm.errors import BlockedError, DlmError
-from dlm.files import LoadedFile
+from dlm.errors import BlockedError, DeliveryRefused, DlmError
+from dlm.history import write_history
 from dlm.project import Places, code_revision
+from dlm.reading import LoadedFile
 from dlm.workers import Worker
 
 OUTPUTS = (
@@ -51,14 +53,17 @@ class Options:
     Attributes:
         deliveries: folder to load into the store first; None to build from the seeds or the store.
         cutoff: clinical dates after it count for nothing.
-        as_of: only deliveries received by then count; 'latest' for all of them.
+        as_of: only deliveries received by that day, or up to and with that delivery, count;
+            'latest' for all of them.
         received: day the deliveries count as received.
+        strict: stop when any record goes to quarantine.
     """
 
     deliveries: Path | None = None
     cutoff: date | None = None
     as_of: str | None = None
     received: date | None = None
+    strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,25 +161,38 @@ def _load(places: Places, options: Options, console: Console) -> list[LoadedFile
     if options.deliveries is not None:
         received = options.received or date.today()
         console.step(f"Taking {options.deliveries} into the store {places.state}")
-        delivery_id, new = deliveries.receive(options.deliveries, places.state, received)
-        console.note(f"delivery {delivery_id}" + ("" if new else " is already in the store"))
+        receipt = deliveries.receive(
+            options.deliveries, places.state, received, options.strict, console.detail
+        )
+        already = "" if receipt.new else " is already in the store"
+        console.note(f"delivery {receipt.delivery_id}{already}")
+        if receipt.new:
+            for line in told(store.changes_of(places.state, receipt.delivery_id)):
+                console.note(line)
     if options.deliveries is not None or options.as_of is not None:
-        latest = options.as_of in (None, "latest")
-        day = None if latest else deliveries.parse_day(str(options.as_of))
-        items, origins = deliveries.stored_files(places.state, day)
+        until = deliveries.parse_until(options.as_of)
+        items, origins = deliveries.stored_files(places.state, until)
+        entries = store.received_until(store.read_ledger(places.state), until)
     else:
+        entries = []
         items, origins = deliveries.seed_files(places.project)
     console.step(f"Loading {len(items)} files")
     for stale in (places.work, places.work.with_suffix(".duckdb.wal")):
         stale.unlink(missing_ok=True)
     connection = duckdb.connect(str(places.work))
     try:
-        loaded = deliveries.load_raw(connection, items, origins, console.detail)
+        loaded = deliveries.load_raw(connection, items, origins, console.detail, options.strict)
+        write_history(connection, entries)
+    except DeliveryRefused:
+        # What was read before the file that is refused must not lie about.
+        connection.close()
+        places.work.unlink(missing_ok=True)
+        raise
     finally:
         connection.close()
     for file in loaded:
-        for problem in file.quarantined:
-            console.note(f"quarantined: {problem}")
+        deliveries.tell(console, file.quarantined, "quarantined")
+        deliveries.tell(console, file.warnings, "warning")
     return loaded
 
 
@@ -269,7 +287,7 @@ def _manifest(
                 "file": file.name,
                 "sha256": file.sha256,
                 "records_in": file.records_in,
-                "loaded": len(file.records),
+                "loaded": file.loaded,
                 "quarantined": len(file.quarantined),
                 "exact_duplicates": file.exact_duplicates,
             }

@@ -38,6 +38,14 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        # No room, no right, a file that went away: the user's to mend, and nothing was replaced.
+        print(
+            f"error: {error.filename or 'input or output'}: {error.strerror or error}; what was "
+            "published and stored before is untouched",
+            file=sys.stderr,
+        )
+        return 4
     except Exception as error:
         if os.environ.get("DLM_DEBUG"):
             raise
@@ -73,15 +81,20 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--deliveries", type=Path, metavar="DIR", help="load this delivery first")
     build.add_argument("--cutoff", metavar="DATE", help="clinical dates after DATE do not count")
     build.add_argument(
-        "--as-of", metavar="DATE|latest", help="build from deliveries received by DATE"
+        "--as-of",
+        metavar="DATE|ID|latest",
+        help="build from the deliveries received by DATE, or up to the delivery ID",
     )
     build.add_argument("--received", metavar="DATE", help="day the delivery counts as received")
+    build.add_argument("--strict", action="store_true", help="stop if any record is quarantined")
     build.add_argument("--out", metavar="DIR", help="where outputs go (default: build/)")
     build.add_argument("--quiet", action="store_true", help="no progress")
 
     load = add("load", _load, "take a delivery into the store, or refuse it")
     load.add_argument("folder", type=Path, metavar="DIR")
     load.add_argument("--received", metavar="DATE", help="day it counts as received")
+    load.add_argument("--strict", action="store_true", help="refuse if any record is quarantined")
+    load.add_argument("--quiet", action="store_true", help="no progress")
 
     contract = add("contract", _contract, "check the sources' contracts")
     contract.add_argument("action", choices=["check", "show"])
@@ -102,20 +115,20 @@ def _parser() -> argparse.ArgumentParser:
     synth.add_argument("--faults", default="few", help="none, few, or one kind of fault")
 
     bench = add("bench", _bench, "measure, with a peer in the same run")
-    bench.add_argument("what", choices=["overhead"])
+    bench.add_argument("what", choices=["overhead", "load"])
     bench.add_argument("--runs", type=int, default=5)
+    bench.add_argument("--rows", type=int, default=5_000_000, help="records (load)")
     bench.add_argument("--json", type=Path, metavar="FILE")
     return parser
 
 
 def _build(options: argparse.Namespace) -> int:
     from dlm.build import Options, build
-    from dlm.deliveries import parse_day
+    from dlm.deliveries import parse_day, parse_until
 
     places = find_places(options.out)
     console = Console(options.quiet)
-    if options.as_of not in (None, "latest"):
-        parse_day(options.as_of)
+    parse_until(options.as_of)
     summary = build(
         places,
         Options(
@@ -123,6 +136,7 @@ def _build(options: argparse.Namespace) -> int:
             cutoff=parse_day(options.cutoff) if options.cutoff else None,
             as_of=options.as_of,
             received=parse_day(options.received) if options.received else None,
+            strict=options.strict,
         ),
         console,
     )
@@ -157,24 +171,40 @@ def _own_name() -> str:
 
 
 def _load(options: argparse.Namespace) -> int:
-    from dlm.deliveries import parse_day, receive
+    from dlm.changes import counted, told
+    from dlm.deliveries import parse_day, receive, tell
+    from dlm.store import changes_of
 
     places = find_places()
     received = parse_day(options.received) if options.received else datetime.now(UTC).date()
-    delivery_id, new = receive(options.folder, places.state, received)
-    print(
-        f"delivery {delivery_id} received {received}"
-        if new
-        else f"delivery {delivery_id} is already in the store; nothing changed"
-    )
+    console = Console(options.quiet)
+    console.step(f"Reading {options.folder}")
+    try:
+        receipt = receive(options.folder, places.state, received, options.strict, console.detail)
+    finally:
+        console.end()
+    tell(console, receipt.quarantined, "quarantined")
+    tell(console, receipt.warnings, "warning")
+    print(receipt.table())
+    if not receipt.new:
+        print(f"delivery {receipt.delivery_id} is already in the store; nothing changed")
+        return 0
+    print(f"delivery {receipt.delivery_id} received {received}")
+    changes = changes_of(places.state, receipt.delivery_id)
+    if changes:
+        print(f"against the files it takes the place of: {counted(changes)}")
+        for line in told(changes):
+            print(f"  {line}")
     return 0
 
 
 def _contract(options: argparse.Namespace) -> int:
     from dlm.contracts import load_contracts
+    from dlm.contracts.check import check_contracts
 
-    contracts = load_contracts()
-    for contract in contracts.values():
+    if options.action == "check":
+        check_contracts(find_places().project)
+    for contract in load_contracts().values():
         for spec in contract.file_specs():
             print(f"{contract.source}/{spec.stem}.csv: {len(spec.headers)} columns")
             if options.action == "show":
@@ -231,8 +261,10 @@ def _synth(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from dlm.bench import overhead
+    from dlm.bench import load, overhead
 
+    if options.what == "load":
+        return load(options.rows, options.runs, options.json)
     return overhead(find_places().project, options.runs, options.json)
 
 

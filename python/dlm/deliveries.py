@@ -1,37 +1,42 @@
 """Deliveries: take them into the store once, and load what is in force into schema raw.
 
-A delivery is a folder ``<source>/[<site>/]<form>.csv`` with a ``manifest.csv`` (file, rows,
-sha256, date, sender). The store keeps every file as it came, addressed by content, and a ledger
-that is only ever extended; what is in force on a day is the newest file of each source, site and
-form received by then.
+A delivery is a folder ``<source>/[<site>/]<form>.csv`` (or ``.csv.gz``, ``.xlsx``) with a
+``manifest.csv`` (file, rows, sha256, date, sender). The store keeps every file as it came,
+addressed by content, and a ledger that is only ever extended; what is in force on a day is the
+newest file of each source, site and form received by then.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
-import json
-import os
 import re
-import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
+from dlm import store
+from dlm.changes import find_changes
+from dlm.compare import plain
+from dlm.console import Console
 from dlm.contracts import Contract, FileSpec, load_contracts
+from dlm.contracts.check import dictionary_changes
 from dlm.errors import DeliveryRefused, DlmError, Problem, UsageError
-from dlm.files import LoadedFile, read_file
+from dlm.reading import LoadedFile, quoted, read_file, stem_of
+from dlm.reading.store import create_table
 
 if TYPE_CHECKING:
     import duckdb
 
 MANIFEST_COLUMNS = ("file", "rows", "sha256", "date", "sender")
-PROVENANCE = ("_delivery_id", "_file", "_line", "_record_hash")
+LOAD_MEMORY = "500MB"
+"""What DuckDB may take while it loads; larger files go through it in pieces."""
 Progress = Callable[[str], None]
+_TOLD = 30
+Current = dict[tuple[str, str | None, str], tuple[store.Entry, dict[str, Any]]]
+"""The file in force of each source, site and form, with the delivery it came with."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,9 @@ class Incoming:
         site_id: the site whose file it is; None where a file holds several sites.
         delivery_id: hash of the delivery it came with, or 'seeds'.
         received: ISO date it was received; None for seeds.
+        replaced_sites: sites that sent files of their own since; their records in it do not count.
+        sha256: hash it was stored under; None where it is not from the store.
+        is_dictionary: whether it is the data dictionary beside an export, kept but not loaded.
     """
 
     path: Path
@@ -53,6 +61,14 @@ class Incoming:
     site_id: str | None
     delivery_id: str
     received: str | None
+    replaced_sites: frozenset[str] = frozenset()
+    sha256: str | None = None
+    is_dictionary: bool = False
+
+    @property
+    def stem(self) -> str:
+        """What the ledger files it under: its form, or that it is a data dictionary."""
+        return self.spec.stem + ("_dictionary" if self.is_dictionary else "")
 
 
 @dataclass(frozen=True)
@@ -92,55 +108,96 @@ def seed_files(project: Path) -> tuple[list[Incoming], list[Origin]]:
     return found, origins
 
 
-def receive(folder: Path, state: Path, received: date) -> tuple[str, bool]:
+@dataclass(frozen=True)
+class Receipt:
+    """What taking a delivery came to.
+
+    Attributes:
+        delivery_id: hash of what it holds.
+        new: whether the store did not have it yet.
+        files: what became of the records of each file.
+        warnings: what people should know though the delivery loads.
+    """
+
+    delivery_id: str
+    new: bool
+    files: list[LoadedFile]
+    warnings: list[Problem]
+
+    @property
+    def quarantined(self) -> list[Problem]:
+        """Every record that could not be read."""
+        return [problem for file in self.files for problem in file.quarantined]
+
+    def table(self) -> str:
+        """One line per file: records in, loaded, quarantined, exact duplicates, verdict."""
+        return _summary([(file.name, file) for file in self.files])
+
+
+def receive(
+    folder: Path,
+    state: Path,
+    received: date,
+    strict: bool = False,
+    progress: Progress = lambda text: None,
+) -> Receipt:
     """Take a delivery into the store after reading every file of it strictly.
 
     Args:
         folder: the delivery.
         state: the store.
         received: day it counts as received.
-
-    Returns:
-        The delivery's id and whether it was new.
+        strict: refuse the delivery when any record of it goes to quarantine.
+        progress: told the file being read and how far it is.
 
     Raises:
         DeliveryRefused: the manifest or a file is at fault; nothing was stored.
     """
     items, manifest = _delivered_files(folder)
-    shas = {}
+    outcomes: list[tuple[str, LoadedFile | DeliveryRefused]] = []
     problems: list[Problem] = []
+    warnings: list[Problem] = []
+    shas = {}
     for item in items:
+        row = manifest[item.name]
+        if item.is_dictionary:
+            shas[item.name] = store.hash_file(item.path)
+            warnings += dictionary_changes(item.path, item.name, item.contract)
+            problems += _unlike_manifest(item.name, shas[item.name], row)
+            continue
         try:
-            file = read_file(item.path, item.name, item.spec, item.contract)
+            with _scratch() as connection:
+                file = read_file(
+                    item.path,
+                    item.name,
+                    item.spec,
+                    item.contract,
+                    connection,
+                    None,
+                    _told(progress, item),
+                )
         except DeliveryRefused as refusal:
+            outcomes.append((item.name, refusal))
             problems += refusal.problems
             continue
+        outcomes.append((item.name, file))
         shas[item.name] = file.sha256
-        told = manifest[item.name]["rows"].strip()
-        if told != str(file.records_in):
-            problems.append(
-                Problem(
-                    item.name,
-                    None,
-                    None,
-                    "rows_differ",
-                    f"has {file.records_in} records where manifest.csv says {told}; "
-                    "was the file cut short?",
-                )
-            )
+        warnings += file.warnings
+        problems += _unlike_manifest(item.name, file.sha256, row, file.records_in)
+        if strict:
+            problems += file.quarantined
     if problems:
-        raise DeliveryRefused(problems)
+        raise DeliveryRefused(problems, _summary(outcomes))
     delivery_id = hashlib.sha256(
         "\n".join(f"{name} {sha}" for name, sha in sorted(shas.items())).encode()
     ).hexdigest()[:16]
-    state.mkdir(parents=True, exist_ok=True)
-    with _locked(state):
-        ledger = _read_ledger(state)
-        if any(entry["delivery_id"] == delivery_id for entry in ledger):
-            return delivery_id, False
+    files = [file for _, file in outcomes if isinstance(file, LoadedFile)]
+    with store.locked(state):
+        if any(entry["delivery_id"] == delivery_id for entry in store.read_ledger(state)):
+            return Receipt(delivery_id, False, files, warnings)
         for item in items:
-            _keep(state, item.path, shas[item.name])
-        entry = {
+            store.keep(state, item.path, shas[item.name])
+        entry: store.Entry = {
             "delivery_id": delivery_id,
             "received": received.isoformat(),
             "files": [
@@ -148,36 +205,142 @@ def receive(folder: Path, state: Path, received: date) -> tuple[str, bool]:
                     "name": item.name,
                     "source": item.contract.source,
                     "site_id": item.site_id,
-                    "stem": item.spec.stem,
+                    "stem": item.stem,
                     "sha256": shas[item.name],
                     "sender": manifest[item.name]["sender"],
                 }
                 for item in items
             ],
         }
-        _write_ledger(state, [*ledger, entry])
-    return delivery_id, True
+        entry["changes"] = _changes(state, entry)
+        store.append(state, entry)
+    return Receipt(delivery_id, True, files, warnings)
 
 
-def stored_files(state: Path, as_of: date | None) -> tuple[list[Incoming], list[Origin]]:
+def tell(console: Console, problems: list[Problem], what: str) -> None:
+    """Put problems on the screen, a few dozen at most; the tables hold them all."""
+    for problem in problems[:_TOLD]:
+        console.note(f"{what}: {problem}")
+    if len(problems) > _TOLD:
+        console.note(f"{what}: and {len(problems) - _TOLD} more")
+
+
+def _told(progress: Progress, item: Incoming) -> Callable[[int], None]:
+    """Progress within one file, in MB of its text."""
+    progress(item.name)
+    return lambda read: progress(f"{item.name}, {read / 1e6:.0f} MB")
+
+
+def _scratch() -> duckdb.DuckDBPyConnection:
+    """A database of its own, to count records in; takes hashes, never values."""
+    import duckdb
+
+    return duckdb.connect(config={"memory_limit": LOAD_MEMORY})
+
+
+def _unlike_manifest(
+    name: str, sha256: str, row: dict[str, str], records: int | None = None
+) -> list[Problem]:
+    """How a file differs from what the manifest says of it."""
+    problems = []
+    if sha256 != row["sha256"].strip().lower():
+        problems.append(
+            Problem(
+                name,
+                None,
+                None,
+                "hash_differs",
+                "is not the file manifest.csv describes (sha256 differs); send both again",
+            )
+        )
+    told = row["rows"].strip()
+    if records is not None and told != str(records):
+        shown = told if told.isdecimal() else "something that is no number"
+        problems.append(
+            Problem(
+                name,
+                None,
+                None,
+                "rows_differ",
+                f"has {records} records where manifest.csv says {shown}; was the file cut short?",
+            )
+        )
+    return problems
+
+
+def _summary(outcomes: Sequence[tuple[str, LoadedFile | DeliveryRefused]]) -> str:
+    rows: list[tuple[str, ...]] = [
+        ("file", "records in", "loaded", "quarantined", "exact duplicates", "verdict")
+    ]
+    for name, outcome in outcomes:
+        if isinstance(outcome, DeliveryRefused):
+            codes = ", ".join(sorted({problem.code for problem in outcome.problems}))
+            rows.append((name, "", "", "", "", f"refused: {codes}"))
+            continue
+        counts = (
+            outcome.records_in,
+            outcome.loaded,
+            len(outcome.quarantined),
+            outcome.exact_duplicates,
+        )
+        verdict = "in part" if outcome.quarantined else "whole"
+        rows.append((name, *map(str, counts), verdict))
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if 0 < at < 5 else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _changes(state: Path, entry: store.Entry) -> list[dict[str, Any]]:
+    """What the delivery loses against the files in force on the day it was received.
+
+    Empty where the earlier files cannot be read by today's contracts: a delivery is not refused
+    for the sake of the one it replaces.
+    """
+    earlier = store.received_until(store.read_ledger(state), date.fromisoformat(entry["received"]))
+    loaded = {
+        (spec.source, spec.stem) for c in load_contracts().values() for spec in c.file_specs()
+    }
+    touched = loaded & {(file["source"], file["stem"]) for file in entry["files"]}
+    before, after = _in_force(earlier), _in_force([*earlier, entry])
+
+    def fill(current: Current) -> Callable[[duckdb.DuckDBPyConnection], object]:
+        items = [
+            _stored(state, current, *value)
+            for key, value in current.items()
+            if (key[0], key[2]) in touched
+        ]
+        return lambda connection: load_raw(connection, items, [])
+
+    if not any((key[0], key[2]) in touched for key in before):
+        return []
+    try:
+        return find_changes(load_contracts().values(), fill(before), fill(after))
+    except DeliveryRefused:
+        return []
+
+
+def stored_files(state: Path, until: store.Until) -> tuple[list[Incoming], list[Origin]]:
     """The files in force: of each source, site and form the one received last.
 
     Args:
         state: the store.
-        as_of: only deliveries received by that day count; None for all.
+        until: only deliveries received by that day, or up to and with that delivery, count; None
+            for all.
 
     Raises:
         UsageError: the store holds no delivery by then.
         DeliveryRefused: a source has delivered some of its forms but never the others.
     """
     contracts = load_contracts()
-    current: dict[tuple[str, str | None, str], tuple[dict[str, Any], dict[str, Any]]] = {}
-    for entry in sorted(_read_ledger(state), key=lambda entry: str(entry["received"])):
-        if as_of is None or entry["received"] <= as_of.isoformat():
-            for file in entry["files"]:
-                current[file["source"], file["site_id"], file["stem"]] = (entry, file)
+    current = _in_force(store.received_until(store.read_ledger(state), until))
     if not current:
-        by = f" received by {as_of}" if as_of else ""
+        by = f" received by {until}" if until else ""
         raise UsageError(f"the store {state} holds no delivery{by}; load one with: dlm load DIR")
     items, origins = [], []
     problems = []
@@ -198,18 +361,7 @@ def stored_files(state: Path, as_of: date | None) -> tuple[list[Incoming], list[
                         "ask the data centre for it",
                     )
                 )
-            items += [
-                Incoming(
-                    _object(state, file["sha256"]),
-                    file["name"],
-                    spec,
-                    contract,
-                    file["site_id"],
-                    entry["delivery_id"],
-                    entry["received"],
-                )
-                for entry, file in files
-            ]
+            items += [_stored(state, current, *value) for value in files]
         senders = [str(file["sender"]) for _, file in of_source.values()]
         if senders:
             synthetic = any("synthetic" in sender.casefold() for sender in senders)
@@ -219,11 +371,46 @@ def stored_files(state: Path, as_of: date | None) -> tuple[list[Incoming], list[
     return items, origins
 
 
+def _stored(state: Path, current: Current, entry: store.Entry, file: dict[str, Any]) -> Incoming:
+    contract = load_contracts()[file["source"]]
+    sites = {key[1] for key in current if (key[0], key[2]) == (file["source"], file["stem"])}
+    return Incoming(
+        store.object_path(state, file["sha256"]),
+        file["name"],
+        next(spec for spec in contract.file_specs() if spec.stem == file["stem"]),
+        contract,
+        file["site_id"],
+        entry["delivery_id"],
+        entry["received"],
+        frozenset(site for site in sites if site and not file["site_id"]),
+        file["sha256"],
+    )
+
+
+def _in_force(entries: list[store.Entry]) -> Current:
+    """The last file of each source, site and form, with the delivery it came with.
+
+    A file for all sites takes the place of the files that single sites sent before it.
+    """
+    current: Current = {}
+    for entry in entries:
+        whole = {(file["source"], file["stem"]) for file in entry["files"] if not file["site_id"]}
+        current = {
+            key: value
+            for key, value in current.items()
+            if key[1] is None or (key[0], key[2]) not in whole
+        }
+        for file in entry["files"]:
+            current[file["source"], file["site_id"], file["stem"]] = (entry, file)
+    return current
+
+
 def load_raw(
     connection: duckdb.DuckDBPyConnection,
     items: Iterable[Incoming],
     origins: Iterable[Origin],
     progress: Progress = lambda text: None,
+    strict: bool = False,
 ) -> list[LoadedFile]:
     """Fill schema raw: every record as text with its delivery, file, line and hash.
 
@@ -231,29 +418,40 @@ def load_raw(
         connection: writable connection on the work database.
         items: the files in force.
         origins: what the data of each source are.
-        progress: told the name of each file as its reading begins.
+        progress: told the name of each file as its reading begins, and how far it is.
+        strict: stop when any record goes to quarantine.
 
     Raises:
-        DeliveryRefused: a file cannot be read at all; lists all that cannot.
+        DeliveryRefused: a file cannot be read at all; lists all that cannot. The database may hold
+            some of the others and is to be thrown away.
     """
+    connection.execute(f"set memory_limit = '{LOAD_MEMORY}'")
     connection.execute("create schema if not exists raw")
     for contract in load_contracts().values():
         for spec in contract.file_specs():
-            columns = ", ".join(f"{_quoted(header)} varchar" for header in spec.headers)
-            connection.execute(
-                f"create or replace table raw.{_quoted(spec.raw_table)} "
-                f"({columns}, _delivery_id varchar, _file varchar, _line bigint, "
-                "_record_hash varchar)"
-            )
+            create_table(connection, spec)
     loaded, problems, ledger = [], [], []
     for item in items:
-        progress(item.name)
         try:
-            file = read_file(item.path, item.name, item.spec, item.contract)
+            file = read_file(
+                item.path,
+                item.name,
+                item.spec,
+                item.contract,
+                connection,
+                item.delivery_id,
+                _told(progress, item),
+            )
         except DeliveryRefused as refusal:
             problems += refusal.problems
             continue
-        _insert(connection, item, file)
+        if item.sha256 is not None and file.sha256 != item.sha256:
+            raise DlmError(
+                f"{item.path} is no longer the file that was stored; restore it from a backup"
+            )
+        if strict:
+            problems += file.quarantined
+        replaced = _drop_replaced(connection, item)
         loaded.append(file)
         ledger.append(
             (
@@ -263,37 +461,32 @@ def load_raw(
                 item.spec.form,
                 item.name,
                 file.sha256,
-                file.records_in,
-                len(file.records),
+                file.records_in - replaced,
+                file.loaded - replaced,
                 len(file.quarantined),
                 file.exact_duplicates,
                 item.received,
             )
         )
+    connection.execute("reset memory_limit")
     if problems:
         raise DeliveryRefused(problems)
     _write_ledgers(connection, ledger, loaded, origins)
     return loaded
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, item: Incoming, file: LoadedFile) -> None:
-    import pyarrow as pa
-
-    count = len(file.records)
-    columns = list(zip(*file.records, strict=True)) if count else [()] * len(file.spec.headers)
-    arrays = [pa.array(column, pa.string()) for column in columns]
-    arrays += [
-        pa.array([item.delivery_id] * count, pa.string()),
-        pa.array([item.name] * count, pa.string()),
-        pa.array(file.lines, pa.int64()),
-        pa.array(file.hashes, pa.string()),
-    ]
-    records = pa.table(arrays, names=[*file.spec.headers, *PROVENANCE])
-    connection.register("incoming_records", records)
-    connection.execute(
-        f"insert into raw.{_quoted(file.spec.raw_table)} select * from incoming_records"
-    )
-    connection.unregister("incoming_records")
+def _drop_replaced(connection: duckdb.DuckDBPyConnection, item: Incoming) -> int:
+    """Take out of a file for all sites the records of those that sent their own since; how many."""
+    if not item.replaced_sites:
+        return 0
+    form = next(iter(item.contract.forms.values()))
+    patient = next(column.header for column in form.columns if column.name == "patient_id")
+    taken = connection.execute(
+        f"delete from raw.{quoted(item.spec.raw_table)} where _file = ? and _delivery_id = ? "
+        f"and list_contains(?, upper(split_part({plain(quoted(patient))}, '-', 1)))",
+        [item.name, item.delivery_id, sorted(site.upper() for site in item.replaced_sites)],
+    ).fetchall()
+    return int(taken[0][0])
 
 
 def _write_ledgers(
@@ -314,7 +507,8 @@ def _write_ledgers(
         "reason varchar, record_hash varchar)"
     )
     connection.execute("create or replace table raw.load_origin (source varchar, origin varchar)")
-    connection.executemany(f"insert into raw.load_files values ({', '.join('?' * 11)})", ledger)
+    if ledger:
+        connection.executemany(f"insert into raw.load_files values ({', '.join('?' * 11)})", ledger)
     quarantine = [
         (entry[0], entry[1], entry[3], entry[4], bad.line, bad.column, bad.code, bad.text, None)
         for entry, file in zip(ledger, loaded, strict=True)
@@ -324,14 +518,9 @@ def _write_ledgers(
         connection.executemany(
             f"insert into raw.load_quarantine values ({', '.join('?' * 9)})", quarantine
         )
-    connection.executemany(
-        "insert into raw.load_origin values (?, ?)",
-        [(origin.source, origin.origin) for origin in origins],
-    )
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    said = [(origin.source, origin.origin) for origin in origins]
+    if said:
+        connection.executemany("insert into raw.load_origin values (?, ?)", said)
 
 
 def _delivered_files(folder: Path) -> tuple[list[Incoming], dict[str, dict[str, str]]]:
@@ -342,51 +531,57 @@ def _delivered_files(folder: Path) -> tuple[list[Incoming], dict[str, dict[str, 
     contracts = load_contracts()
     present = {
         path.relative_to(folder).as_posix()
-        for path in folder.rglob("*.csv")
-        if path.relative_to(folder).parts[0] in contracts
+        for path in folder.rglob("*")
+        if path.is_file()
+        and path.relative_to(folder).parts[0] in contracts
+        and not path.name.startswith((".", "~$", "Thumbs.db"))
     }
     problems = [
         Problem(name, None, None, "not_in_manifest", "is not in manifest.csv; list it or remove it")
         for name in sorted(present - manifest.keys())
     ]
-    items = []
-    for name, row in sorted(manifest.items()):
-        path = folder / name
+    items: list[Incoming] = []
+    taken: dict[tuple[str, str | None, str], str] = {}
+    for name in sorted(manifest):
         if name not in present:
             problems.append(
                 Problem(name, None, None, "missing_file", "is in manifest.csv but not there")
             )
             continue
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-        if found != row["sha256"].strip().lower():
-            problems.append(
-                Problem(
-                    name,
-                    None,
-                    None,
-                    "hash_differs",
-                    "is not the file manifest.csv describes (sha256 differs); send both again",
-                )
-            )
-        parts = Path(name).parts
-        contract = contracts[parts[0]]
-        specs = {spec.stem: spec for spec in contract.file_specs()}
-        stem = Path(name).stem
-        if contract.dictionary and stem == f"{contract.file}_dictionary":
+        item = _incoming(folder / name, name, contracts[Path(name).parts[0]])
+        if isinstance(item, Problem):
+            problems.append(item)
             continue
-        if stem not in specs or len(parts) not in (2, 3):
-            known = ", ".join(f"{contract.source}/{spec}.csv" for spec in specs)
-            problems.append(
-                Problem(
-                    name, None, None, "unknown_file", f"is no form of its source; known: {known}"
-                )
-            )
-            continue
-        site = parts[1] if len(parts) == 3 else None
-        items.append(Incoming(path, name, specs[stem], contract, site, "", None))
+        other = taken.setdefault((item.contract.source, item.site_id, item.stem), name)
+        if other != name:
+            text = f"holds the same form as {other}; deliver one of them"
+            problems.append(Problem(name, None, None, "two_files", text))
+        items.append(item)
     if problems:
         raise DeliveryRefused(problems)
     return items, manifest
+
+
+def _incoming(path: Path, name: str, contract: Contract) -> Incoming | Problem:
+    """What a delivered file is, from its place and name."""
+    parts = Path(name).parts
+    stem = stem_of(name)
+    specs = {spec.stem: spec for spec in contract.file_specs()}
+    site = parts[1] if len(parts) == 3 else None
+    if len(parts) in (2, 3) and stem is not None:
+        if contract.dictionary and name.endswith(f"/{contract.file}_dictionary.csv"):
+            spec = specs[contract.file or ""]
+            return Incoming(path, name, spec, contract, site, "", None, is_dictionary=True)
+        if stem in specs:
+            return Incoming(path, name, specs[stem], contract, site, "", None)
+    known = ", ".join(f"{contract.source}/{stem}.csv" for stem in specs)
+    return Problem(
+        name,
+        None,
+        None,
+        "unknown_file",
+        f"is no form of its source; known: {known} (or .csv.gz or .xlsx)",
+    )
 
 
 def _read_manifest(folder: Path) -> dict[str, dict[str, str]]:
@@ -403,92 +598,45 @@ def _read_manifest(folder: Path) -> dict[str, dict[str, str]]:
                 )
             ]
         )
+    try:
+        rows, problems = _manifest_rows(path)
+    except (UnicodeDecodeError, csv.Error):
+        text = "is not a UTF-8 CSV file; write it again"
+        raise DeliveryRefused([Problem("manifest.csv", None, None, "bad_manifest", text)]) from None
+    if problems:
+        raise DeliveryRefused(problems)
+    return rows
+
+
+def _manifest_rows(path: Path) -> tuple[dict[str, dict[str, str]], list[Problem]]:
+    sources = load_contracts().keys()
+    rows: dict[str, dict[str, str]] = {}
     with path.open(encoding="utf-8-sig", newline="") as handle:
         reader = csv.DictReader(handle, strict=True)
         missing = [name for name in MANIFEST_COLUMNS if name not in (reader.fieldnames or [])]
         if missing:
-            raise DeliveryRefused(
-                [
-                    Problem("manifest.csv", 1, name, "missing_column", "is missing")
-                    for name in missing
-                ]
-            )
-        rows: dict[str, dict[str, str]] = {}
+            return {}, [
+                Problem("manifest.csv", 1, name, "missing_column", "is missing") for name in missing
+            ]
         problems = []
         for row in reader:
-            name = (row["file"] or "").replace("\\", "/")
-            known = Path(name).parts[:1] and Path(name).parts[0] in load_contracts()
-            if not known or ".." in Path(name).parts or None in row or None in row.values():
+            name = (row["file"] or "").strip().replace("\\", "/")
+            parts = Path(name).parts
+            sound = parts[:1] and parts[0] in sources and ".." not in parts
+            if not sound or name in rows or None in row or None in row.values():
                 problems.append(
                     Problem(
                         "manifest.csv",
                         reader.line_num,
                         "file",
                         "bad_manifest_row",
-                        f"is not a complete row for <source>/<form>.csv with a source of "
-                        f"{', '.join(load_contracts())}",
+                        "is not a complete row for a file <source>/<form>.csv named once, with a "
+                        f"source of {', '.join(sources)}",
                     )
                 )
             else:
                 rows[name] = row
-    if problems:
-        raise DeliveryRefused(problems)
-    return rows
-
-
-def _object(state: Path, sha256: str) -> Path:
-    return state / "objects" / sha256[:2] / sha256
-
-
-def _keep(state: Path, path: Path, sha256: str) -> None:
-    """Copy a file into the store; whole or not at all."""
-    target = _object(state, sha256)
-    if target.exists():
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(f".{os.getpid()}.partial")
-    shutil.copyfile(path, partial)
-    if hashlib.sha256(partial.read_bytes()).hexdigest() != sha256:
-        partial.unlink()
-        raise DlmError(f"{path} changed while it was being read; load the delivery again")
-    partial.replace(target)
-
-
-def _read_ledger(state: Path) -> list[dict[str, Any]]:
-    path = state / "deliveries.jsonl"
-    if not path.is_file():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def _write_ledger(state: Path, entries: list[dict[str, Any]]) -> None:
-    path = state / "deliveries.jsonl"
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    with partial.open("w", encoding="utf-8", newline="\n") as handle:
-        handle.writelines(
-            json.dumps(entry, ensure_ascii=False, sort_keys=True) + "\n" for entry in entries
-        )
-        handle.flush()
-        os.fsync(handle.fileno())
-    partial.replace(path)
-
-
-class _locked:
-    """Holds the store's lock, or says that another command does."""
-
-    def __init__(self, state: Path):
-        self._lock = FileLock(state / ".lock")
-
-    def __enter__(self) -> None:
-        try:
-            self._lock.acquire(timeout=60)
-        except Timeout:
-            raise DlmError(
-                f"another command is writing to {self._lock.lock_file}; wait for it and try again"
-            ) from None
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
+    return rows, problems
 
 
 def parse_day(text: str) -> date:
@@ -503,3 +651,16 @@ def parse_day(text: str) -> date:
         except ValueError:
             pass
     raise UsageError(f"{text!r} is not a day; write it as YYYY-MM-DD")
+
+
+def parse_until(text: str | None) -> store.Until:
+    """How far to read the store: a day, a delivery, or all of it ('latest' or None).
+
+    Raises:
+        UsageError: it is none of them.
+    """
+    if text in (None, "latest"):
+        return None
+    if re.fullmatch(r"[0-9a-f]{6,64}", str(text)):
+        return str(text)
+    return parse_day(str(text))

@@ -51,13 +51,22 @@ class Problem:
 
 
 class DeliveryRefused(DlmError):
-    """Files of a delivery that cannot be loaded; lists every problem found."""
+    """Files of a delivery that cannot be loaded; lists every problem found.
+
+    Args:
+        problems: what is wrong.
+        summary: what became of each file, as a table to print before the problems.
+    """
 
     exit_code = 3
+    _SHOWN = 50
 
-    def __init__(self, problems: list[Problem]):
+    def __init__(self, problems: list[Problem], summary: str = ""):
         self.problems = problems
+        listed = [f"  {problem}" for problem in problems[: self._SHOWN]]
+        if len(problems) > self._SHOWN:
+            listed.append(f"  and {len(problems) - self._SHOWN} more")
         super().__init__(
             f"{len(problems)} problem(s) refuse this delivery:\n"
-            + "\n".join(f"  {problem}" for problem in problems)
+            + "\n".join(([summary] if summary else []) + listed)
         )

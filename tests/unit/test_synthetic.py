@@ -319,7 +319,7 @@ def test_same_arguments_write_the_same_bytes(tmp_path: Path) -> None:
 
 def test_a_delivery_is_taken_by_the_strict_loader(tmp_path: Path) -> None:
     write_trial(7, 1, tmp_path / "delivery", "delivery", "few")
-    _, is_new = receive(tmp_path / "delivery", tmp_path / "state", date(2025, 1, 1))
+    is_new = receive(tmp_path / "delivery", tmp_path / "state", date(2025, 1, 1)).new
     assert is_new
     with (tmp_path / "delivery" / "manifest.csv").open(encoding="utf-8", newline="") as handle:
         listed = list(csv.DictReader(handle))

@@ -16,6 +16,7 @@ import pandas as pd
 import yaml
 
 from dlm.contracts import Contract
+from dlm.history import HISTORY_TABLES
 from dlm.synthetic.common import Tables, iso
 from dlm.synthetic.habits import csv_text, redcap_export
 from dlm.synthetic.patients import DATA_LOCK
@@ -89,6 +90,8 @@ def write_seeds(
     write_bytes(
         load / "load_quarantine.csv", rows_text(LOAD_QUARANTINE_COLUMNS, []).encode("utf-8")
     )
+    for name, columns in HISTORY_TABLES.items():
+        write_bytes(load / f"{name}.csv", rows_text(tuple(columns), []).encode("utf-8"))
     write_bytes(load / "_load__seeds.yml", load_properties().encode("utf-8"))
 
 
@@ -169,6 +172,16 @@ def load_properties() -> str:
             ),
             _seed(
                 "load_quarantine", "One row per record that could not be read, and why.", quarantine
+            ),
+            _seed(
+                "load_receipts",
+                "One row per file of every delivery received, in force or not.",
+                HISTORY_TABLES["load_receipts"],
+            ),
+            _seed(
+                "load_changes",
+                "One row per record or file that a later delivery lost, renamed or cut short.",
+                HISTORY_TABLES["load_changes"],
             ),
         ]
     )

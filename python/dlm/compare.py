@@ -1,0 +1,314 @@
+"""Two states of the deliveries compared record by record, by the natural key of each form.
+
+Cells are compared as they are read (widths and spaces made plain) and told as they are written. The
+work is done by DuckDB on two scratch databases, so that files of any size can be compared.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from dlm.contracts import Column, Contract, Form
+
+Fill = Callable[[duckdb.DuckDBPyConnection], object]
+"""Loads one state of the deliveries into schema raw of an empty database."""
+_WIDE = "".join(chr(0xFF01 + n) for n in range(94)) + "\u3000\u00a0\u2007\u202f\u2010\u2011\u2212"
+_PLAIN = "".join(chr(0x21 + n) for n in range(94)) + "    ---"
+_WHOSE = ("patient_id", "lesion_no", "site_id")
+"""Columns that say whose a record is; the rest is its payload."""
+_LIKELY_PAIRS = 400
+"""Records of one content, lost times won: beyond so many, equal content says nothing of keys."""
+
+
+@dataclass(frozen=True)
+class RecordChange:
+    """One record that differs between two states; of a changed one, one column of it.
+
+    Attributes:
+        change: added, changed or gone.
+        column: name of the column that changed; None for a whole record.
+        old: its text before.
+        new: its text now.
+        old_file: file and line before; None for an added record.
+        new_file: file and line now; None for a record that is gone.
+    """
+
+    source: str
+    form: str
+    record_key: str
+    patient_id: str
+    lesion_id: str | None
+    change: str
+    column: str | None
+    old: str | None
+    new: str | None
+    old_file: str | None
+    old_line: int | None
+    new_file: str | None
+    new_line: int | None
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A record of the earlier state that the later one has not; its new key where it has one."""
+
+    source: str
+    form: str
+    record_key: str
+    file: str
+    line: int
+    new_record_key: str | None
+    new_file: str | None
+    new_line: int | None
+
+
+@contextlib.contextmanager
+def two_states(
+    contracts: Collection[Contract], before: Fill, after: Fill
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that has the records of both states, as before.<source>__<form> and after's."""
+    with tempfile.TemporaryDirectory(prefix="dlm-compare-") as folder:
+        for name, fill in (("before", before), ("after", after)):
+            scratch = duckdb.connect(str(Path(folder) / f"{name}.duckdb"))
+            try:
+                fill(scratch)
+                for contract, form, _ in _tables(contracts):
+                    scratch.execute(_records(contract, form))
+            finally:
+                scratch.close()
+        connection = duckdb.connect()
+        try:
+            for name in ("before", "after"):
+                path = str(Path(folder) / f"{name}.duckdb").replace("'", "''")
+                connection.execute(f"attach '{path}' as {name} (read_only)")
+            yield connection
+        finally:
+            connection.close()
+
+
+def record_changes(
+    connection: duckdb.DuckDBPyConnection, contracts: Collection[Contract]
+) -> list[RecordChange]:
+    """Records added, changed and gone, in the order of source, form and key."""
+    found = []
+    for contract, form, table in _tables(contracts):
+        columns = [column.name for column in form.columns]
+        told = ", ".join(f"b.{_text(name)}, a.{_text(name)}" for name in columns)
+        rows = connection.execute(
+            f"select coalesce(b.record_key, a.record_key), coalesce(b.patient, a.patient), "
+            f"coalesce(b.lesion, a.lesion), b.file, b.line, a.file, a.line, {told} "
+            f"from before.{table} as b full join after.{table} as a "
+            f"on b.record_key = a.record_key "
+            f"where b.content is distinct from a.content order by 1"
+        ).fetchall()
+        for key, patient, lesion, old_file, old_line, new_file, new_line, *cells in rows:
+            places = (old_file, old_line, new_file, new_line)
+            about = (contract.source, form.name, key, patient, lesion)
+            if old_file is None or new_file is None:
+                change = "added" if old_file is None else "gone"
+                found.append(RecordChange(*about, change, None, None, None, *places))
+                continue
+            found += [
+                RecordChange(*about, "changed", name, old, new, *places)
+                for name, old, new in zip(columns, cells[::2], cells[1::2], strict=True)
+                if (old or "") != (new or "")
+            ]
+    return found
+
+
+def lost_records(
+    connection: duckdb.DuckDBPyConnection, contracts: Collection[Contract]
+) -> list[Lost]:
+    """Records whose key is gone (GN14), with the new key of those found under another (GN16)."""
+    lost = []
+    pairs = []
+    for contract, form, table in _tables(contracts):
+        lost += [
+            Lost(contract.source, form.name, key, file, line, None, None, None)
+            for key, file, line in connection.execute(
+                f"select record_key, file, line from before.{table} "
+                f"anti join after.{table} using (record_key) order by record_key"
+            ).fetchall()
+        ]
+        pairs += [
+            _Pair(contract.source, form.name, *row)
+            for row in connection.execute(
+                f"with gone as (from before.{table} anti join after.{table} using (record_key)), "
+                f"come as (from after.{table} anti join before.{table} using (record_key)), "
+                "paired as (select g.record_key, g.patient, g.lesion, c.record_key as new_key, "
+                "c.patient as new_patient, c.lesion as new_lesion, c.file, c.line, "
+                "count(*) over (partition by g.payload) as n_pairs "
+                "from gone as g join come as c on g.payload = c.payload where g.payload <> '') "
+                f"select * exclude (n_pairs) from paired where n_pairs <= {_LIKELY_PAIRS} "
+                "order by record_key, new_key"
+            ).fetchall()
+        ]
+    renamed = _one_to_one(pairs)
+    return [
+        Lost(
+            each.source,
+            each.form,
+            each.record_key,
+            each.file,
+            each.line,
+            *((pair.new_key, pair.file, pair.line) if pair else (None, None, None)),
+        )
+        for each in lost
+        for pair in [renamed.get((each.source, each.form, each.record_key))]
+    ]
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A lost record and a new one with the same content under another key."""
+
+    source: str
+    form: str
+    key: str
+    patient: str
+    lesion: str | None
+    new_key: str
+    new_patient: str
+    new_lesion: str | None
+    file: str
+    line: int
+
+
+def _one_to_one(pairs: list[_Pair]) -> dict[tuple[str, str, str], _Pair]:
+    """The pairs that leave no doubt which new record a lost one became.
+
+    First those where each is the other's only match; then, of the rest, those that follow what the
+    first say of whole lesions and patients (a renamed patient takes all records along).
+    """
+    sure: dict[tuple[str, str, str], _Pair] = {}
+    for rule in ("alone", "lesion", "patient"):
+        lesions = {(p.patient, p.lesion, p.new_patient, p.new_lesion) for p in sure.values()}
+        patients = {(p.patient, p.new_patient) for p in sure.values()}
+        taken = {(p.source, p.form, p.new_key) for p in sure.values()}
+        open_pairs = [
+            p
+            for p in pairs
+            if (p.source, p.form, p.key) not in sure
+            and (p.source, p.form, p.new_key) not in taken
+            and (
+                rule == "alone"
+                or (
+                    rule == "lesion"
+                    and (p.patient, p.lesion, p.new_patient, p.new_lesion) in lesions
+                )
+                or (
+                    rule == "patient"
+                    and p.lesion == p.new_lesion
+                    and (p.patient, p.new_patient) in patients
+                )
+            )
+        ]
+        old = [(p.source, p.form, p.key) for p in open_pairs]
+        new = [(p.source, p.form, p.new_key) for p in open_pairs]
+        once_old = {key for key in old if old.count(key) == 1}
+        once_new = {key for key in new if new.count(key) == 1}
+        sure |= {
+            key: p
+            for key, other, p in zip(old, new, open_pairs, strict=True)
+            if key in once_old and other in once_new
+        }
+    return sure
+
+
+def _tables(contracts: Collection[Contract]) -> list[tuple[Contract, Form, str]]:
+    return [
+        (contract, form, _table(contract, form))
+        for contract in contracts
+        for form in contract.forms.values()
+    ]
+
+
+def _table(contract: Contract, form: Form) -> str:
+    return f'"{contract.source}__{form.name}"'
+
+
+def _records(contract: Contract, form: Form) -> str:
+    """SQL that makes the table of a form's records, one per key, from schema raw."""
+    spec = next(spec for spec in contract.file_specs() if spec.form in (form.name, None))
+    texts = {column.name: _as_written(column, spec.headers) for column in form.columns}
+    types = {column.name: column.type for column in form.columns}
+    read = {name: _read(text, types[name]) for name, text in texts.items()}
+    key = ", ".join(f"coalesce({read[name]}, '')" for name in form.key)
+    content = _joined([read[name] for name in texts])
+    payload = [read[name] for name in texts if name not in _WHOSE]
+    lesion = (
+        f"case when {read['lesion_no']} is not null then {read['patient_id']} || '-L' || "
+        f"lpad({read['lesion_no']}, greatest(2, length({read['lesion_no']})), '0') end"
+        if "lesion_no" in read
+        else "cast(null as varchar)"
+    )
+    told = ", ".join(f"{text} as {_text(name)}" for name, text in texts.items())
+    return (
+        f"create table {_table(contract, form)} as "
+        f"select concat_ws('|', {key}) as record_key, {read['patient_id']} as patient, "
+        f"{lesion} as lesion, {content} as content, "
+        f"coalesce(nullif({_joined(payload)}, repeat('|', {len(payload) - 1})), '') as payload, "
+        f"_file as file, _line as line, {told} "
+        f"from raw.{_quoted(spec.raw_table)} where {_rows_of(contract, form)} "
+        "qualify row_number() over (partition by record_key order by content desc, file, line) = 1"
+    )
+
+
+def _rows_of(contract: Contract, form: Form) -> str:
+    """Which rows of the raw table are records of the form; all, but in a REDCap export."""
+    if contract.layout != "redcap":
+        return "true"
+    if form.repeating:
+        return f"trim(redcap_repeat_instrument) = '{form.instrument}'"
+    return (
+        f"trim(redcap_event_name) = '{form.event}' "
+        "and coalesce(trim(redcap_repeat_instrument), '') = ''"
+    )
+
+
+def _as_written(column: Column, headers: tuple[str, ...]) -> str:
+    """A column's text; of a checkbox the codes that are ticked."""
+    if not column.checkbox:
+        return _quoted(column.header)
+    ticked = [header for header in headers if header.startswith(f"{column.header}___")]
+    codes = ", ".join(
+        f"case when trim({_quoted(header)}) = '1' then '{header.split('___')[1]}' end"
+        for header in ticked
+    )
+    return f"concat_ws('+', {codes})"
+
+
+def _read(text: str, kind: str) -> str:
+    """A cell as it is read: blank is null, an id in capitals, a whole number without zeros."""
+    if kind == "id":
+        return f"upper(replace({plain(text)}, 'ー', '-'))"
+    if kind == "integer":
+        return f"coalesce(cast(try_cast({plain(text)} as bigint) as varchar), {plain(text)})"
+    return plain(text)
+
+
+def plain(text: str) -> str:
+    """SQL of a text with full-width characters, spaces and hyphens made plain; blank is null."""
+    return f"nullif(trim(translate({text}, {_literal(_WIDE)}, {_literal(_PLAIN)})), '')"
+
+
+def _joined(parts: list[str]) -> str:
+    return "concat_ws('|', " + ", ".join(f"coalesce({part}, '')" for part in parts) + ")"
+
+
+def _text(name: str) -> str:
+    return _quoted(f"text_{name}")
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,244 @@
+"""The privacy gate: a file that names people is refused before any value of it is kept.
+
+Headers and values are compared with the words and patterns in privacy.yml. What is found is told
+by column, kind and line; the value itself never leaves this module.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import yaml
+
+from dlm.contracts import COLUMN_TYPES, FileSpec
+from dlm.errors import DeliveryRefused, Problem
+
+SHARE = 0.05
+_SHORTEST = 6
+"""Bytes of the shortest value that a pattern can match (an e-mail address, two kanji)."""
+_HARMLESS = (
+    r"^(?:[A-Za-z]{2}[0-9]{2}-[A-Za-z0-9]{1,7}(?:-[A-Za-z0-9]{1,4}){0,3}"
+    r"|[0-9-]{1,4}[/.-][0-9-]{1,2}[/.-][0-9-]{1,4})$"
+)
+"""Trial identifiers, and (in columns that are not free text) dates."""
+
+
+@dataclass(frozen=True)
+class _Rule:
+    kind: str
+    pattern: str
+    certain: frozenset[str]
+    share: frozenset[str]
+    check: str | None
+
+
+@dataclass(frozen=True)
+class _Words:
+    headers: tuple[tuple[str, frozenset[str], tuple[str, ...]], ...]
+    rules: tuple[_Rule, ...]
+    given: frozenset[str]
+    surnames_ja: tuple[str, ...]
+    given_ja: tuple[str, ...]
+
+
+@dataclass
+class PrivacyGate:
+    """Looks at every value of a file, batch by batch; holds counts, never values.
+
+    Attributes:
+        name: how the file is called in errors.
+        spec: which file of the source it is.
+    """
+
+    name: str
+    spec: FileSpec
+    _problems: list[Problem] = field(default_factory=list)
+    _filled: dict[int, int] = field(default_factory=dict)
+    _hits: dict[tuple[int, str], tuple[int, int]] = field(default_factory=dict)
+
+    def look(self, batch: pa.RecordBatch, lines: np.ndarray[Any, Any]) -> None:
+        """Look at a batch, whose columns are those of the contract in order.
+
+        Raises:
+            DeliveryRefused: a value names a person for certain.
+        """
+        for position, header in enumerate(self.spec.headers):
+            column = batch.column(position)
+            lengths = value_lengths(column)
+            filled = int(np.count_nonzero(lengths))
+            if not filled:
+                continue
+            self._filled[position] = self._filled.get(position, 0) + filled
+            if int(lengths.max()) < _SHORTEST:
+                continue
+            kind = self.spec.types.get(header, "text")
+            for rule, value in _suspects(pc.unique(column), kind):
+                rows = np.flatnonzero(pc.equal(column, value).to_numpy(zero_copy_only=False))
+                line = int(lines[rows[0]])
+                if kind in rule.certain:
+                    self._add(header, line, f"holds {rule.kind}")
+                else:
+                    hits, first = self._hits.get((position, rule.kind), (0, line))
+                    self._hits[position, rule.kind] = (hits + len(rows), min(first, line))
+        self._refuse_if_any()
+
+    def look_at_damaged(self, line: int, fields: list[str]) -> None:
+        """Look at what could be cut of a record that goes to quarantine."""
+        for value in fields:
+            if len(value.encode()) >= _SHORTEST:
+                kind = private_text(value)
+                if kind:
+                    self._add(None, line, f"holds {kind}")
+        self._refuse_if_any()
+
+    def end(self) -> None:
+        """Judge what only the whole file shows.
+
+        Raises:
+            DeliveryRefused: too many values of a column look like people's data.
+        """
+        for (position, kind), (hits, line) in sorted(self._hits.items()):
+            if hits > SHARE * self._filled[position]:
+                self._add(
+                    self.spec.headers[position],
+                    line,
+                    f"holds {kind} in more than {SHARE:.0%} of its values, first here",
+                )
+        self._refuse_if_any()
+
+    def _add(self, column: str | None, line: int, what: str) -> None:
+        self._problems.append(
+            Problem(
+                self.name,
+                line,
+                column,
+                "private_data",
+                f"{what}; the whole file is refused and nothing of it was kept: "
+                "remove what names people and send the file again",
+            )
+        )
+
+    def _refuse_if_any(self) -> None:
+        if self._problems:
+            told = {(problem.column, problem.text): problem for problem in self._problems[::-1]}
+            raise DeliveryRefused(sorted(told.values(), key=lambda problem: problem.line or 0))
+
+
+def private_header(header: str) -> str | None:
+    """The kind of personal data that a header announces."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", header)
+    folded = unicodedata.normalize("NFKC", spaced).casefold()
+    words = set(re.split(r"[\W_]+", folded))
+    joined = re.sub(r"[\W_]+", "", folded)
+    for kind, whole, parts in _words().headers:
+        if words & whole or joined in whole or any(part in joined for part in parts):
+            return kind
+    return None
+
+
+def private_text(text: str) -> str | None:
+    """The kind of personal data that a piece of free text holds for certain."""
+    for rule, _ in _suspects(pa.array([text]), "text"):
+        if "text" in rule.certain:
+            return rule.kind
+    return None
+
+
+def value_lengths(column: pa.Array) -> np.ndarray[Any, Any]:
+    """Bytes of each value of a text column."""
+    if not len(column):
+        return np.zeros(0, dtype=np.int32)
+    offsets = np.frombuffer(
+        column.buffers()[1], dtype=np.int32, count=len(column) + 1, offset=4 * column.offset
+    )
+    return np.diff(offsets)
+
+
+def _suspects(values: pa.Array, kind: str) -> list[tuple[_Rule, Any]]:
+    """Each of some distinct values that a rule for columns of this type matches."""
+    if kind != "text":
+        harmless = pc.match_substring_regex(values, _HARMLESS)
+        values = values.filter(pc.invert(harmless))
+    if not len(values):
+        return []
+    folded = pc.utf8_normalize(values, form="NFKC")
+    found = []
+    for rule in _words().rules:
+        if kind not in rule.certain and kind not in rule.share:
+            continue
+        hits = pc.match_substring_regex(folded, rule.pattern)
+        for position in pc.indices_nonzero(hits).to_pylist():
+            text = folded[position].as_py()
+            if rule.check is None or _CHECKS[rule.check](text):
+                found.append((rule, values[position]))
+    return found
+
+
+def _is_long_number(text: str) -> bool:
+    """Whether a run of digits is more than a day written as YYYYMMDD since 2000."""
+    runs = re.findall(r"[0-9]{7,}", text)
+    return any(
+        not re.fullmatch(r"20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])", run) for run in runs
+    )
+
+
+def _is_person_name(text: str) -> bool:
+    """Whether a whole value is a name of two to four words, one of them a frequent one."""
+    words = _words()
+    text = text.strip()
+    for surname in words.surnames_ja:
+        if text.startswith(surname):
+            rest = text.removeprefix(surname).removesuffix("様").strip(" ")
+            if rest in words.given_ja:
+                return True
+            return text[len(surname)] == " " and 1 <= len(rest) <= 3 if rest else False
+    parts = [part.strip(".") for part in re.split(r"[ ,]+", text) if part.strip(".")]
+    return (
+        2 <= len(parts) <= 4
+        and all(part.replace("-", "").replace("'", "").isalpha() for part in parts)
+        and all(part[0].isupper() for part in parts)
+        and any(part.casefold() in words.given for part in parts)
+    )
+
+
+_CHECKS: Mapping[str, Callable[[str], bool]] = {
+    "long_number": _is_long_number,
+    "person_name": _is_person_name,
+}
+
+
+@cache
+def _words() -> _Words:
+    data = yaml.safe_load(Path(__file__).with_name("privacy.yml").read_text(encoding="utf-8"))
+
+    def types(value: str | list[str] | None) -> frozenset[str]:
+        return frozenset(COLUMN_TYPES if value == "all" else value or ())
+
+    return _Words(
+        headers=tuple(
+            (entry["kind"], frozenset(entry["words"]), tuple(entry["parts"]))
+            for entry in data["headers"]
+        ),
+        rules=tuple(
+            _Rule(
+                entry["kind"],
+                entry["pattern"],
+                types(entry.get("certain")),
+                types(entry.get("share")),
+                entry.get("check"),
+            )
+            for entry in data["values"]
+        ),
+        given=frozenset(data["given_names"]),
+        surnames_ja=tuple(data["surnames_ja"]),
+        given_ja=tuple(data["given_names_ja"]),
+    )
