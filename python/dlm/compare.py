@@ -75,11 +75,15 @@ def two_states(
     """A connection that has the records of both states, as before.<source>__<form> and after's."""
     with tempfile.TemporaryDirectory(prefix="dlm-compare-") as folder:
         for name, fill in (("before", before), ("after", after)):
+            # A scratch database is never opened again after a crash, so it needs no log to replay.
             scratch = duckdb.connect(str(Path(folder) / f"{name}.duckdb"))
+            scratch.execute("set checkpoint_threshold = '1 GB'")
             try:
                 fill(scratch)
+                scratch.begin()
                 for contract, form, _ in _tables(contracts):
                     scratch.execute(_records(contract, form))
+                scratch.commit()
             finally:
                 scratch.close()
         connection = duckdb.connect()

@@ -42,6 +42,8 @@ _CORE_KEYS = {
 _FORM_ORDER = (
     "pathology", "followup", "outcome", "disposition", "read", "surgery", "lesion", "registration",
 )  # fmt: skip
+_TOLD = 3
+"""Records told of one unit in words; the other formats have all of them."""
 _POPULATIONS = {
     "ct": "CT",
     "ct_mri": "CT + MRI",
@@ -323,19 +325,28 @@ def _numbers(
 
 
 def sentences(endpoints: Sequence[dict[str, Any]]) -> list[str]:
-    """Moved numbers in words: NPV CT + MRI 61.8 to 62.5: lesion JP07-012-L03 became nonviable."""
-    lines: list[str] = []
-    last: tuple[Any, ...] = ()
+    """Moved numbers in words, a line for each number and each unit that moved it.
+
+    NPV CT + MRI 61.8 % to 62.5 %: / lesion JP07-012-L03 became nonviable (was viable): pathology
+    jcog/pathology.csv, line 88
+    """
+    units: dict[str, dict[str, list[str]]] = {}
     for row in endpoints:
-        head = f"{row['number']} {row['old']} to {row['new']}"
-        if (head,) != last[:1]:
-            lines.append(
-                head + ("" if row.get("unit_id") else ": no record moved it; a setting or rule did")
-            )
-        if row.get("unit_id") and (head, row["unit_id"]) != last:
-            lines.append(f"  {row['unit_id']} became {row['became']}, was {row['was']}")
-        if row.get("form"):
-            place = f"{row['file']}, line {row['line']}" if row["file"] else "place not known"
-            lines.append(f"    {row['form']} {row['record_key']} {row['change']}: {place}")
-        last = (head, row.get("unit_id"))
+        found = units.setdefault(f"{row['number']} {row['old']} to {row['new']}:", {})
+        if "unit_id" in row:
+            kind = "lesion" if "-L" in row["unit_id"] else "patient"
+            change = f"became {row['became']} (was {row['was']})"
+            records = found.setdefault(f"{kind} {row['unit_id']} {change}", [])
+            if "form" in row:
+                place = f"{row['file']}, line {row['line']}" if row["file"] else "place not known"
+                records.append(f"{row['form']} {row['change']}, {place}")
+    lines = []
+    for number, found in units.items():
+        lines.append(number)
+        for unit, records in found.items():
+            more = [f"and {len(records) - _TOLD} more"] if len(records) > _TOLD else []
+            cause = "; ".join(records[:_TOLD] + more) or "no record of it changed"
+            lines.append(f"  {unit}: {cause}")
+        if not found:
+            lines.append("  no lesion or patient changed: a setting or a rule did")
     return lines
