@@ -267,7 +267,7 @@ def test_a_sites_own_file_takes_the_place_of_its_records_only(old: Path, tmp_pat
         old,
         FIRST,
     )
-    delivery_id, _ = receive(folder, old, SECOND)
+    delivery_id = receive(folder, old, SECOND).delivery_id
     connection = duckdb.connect()
     load_raw(connection, *stored_files(old, None))
     assert connection.execute(
