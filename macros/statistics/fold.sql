@@ -44,6 +44,26 @@
     transform(array(cast({{ value }} as double)), {{ name }} -> {{ expression }})[0]
 {%- endmacro %}
 
+{#-
+    Aggregate: sum of doubles added in the order of columns that tell the rows apart. A plain sum adds in the
+    order in which threads come, and so differs in the last digit from build to build.
+-#}
+{% macro ordered_sum(value, position) -%}
+    {{ adapter.dispatch('ordered_sum', 'dlm')(value, position) }}
+{%- endmacro %}
+
+{% macro duckdb__ordered_sum(value, position) -%}
+    sum({{ value }} order by {{ position }})
+{%- endmacro %}
+
+{% macro spark__ordered_sum(value, position) -%}
+    aggregate(
+        array_sort(collect_list(named_struct('position', {{ position }}, 'value', {{ value }}))),
+        cast(null as double),
+        (total_, element_) -> coalesce(total_ + element_.value, total_, element_.value)
+    )
+{%- endmacro %}
+
 {#- A polynomial by Horner's rule; coefficients as double literals in text, highest power first. -#}
 {% macro polynomial(x, coefficients) -%}
     {%- for _ in coefficients[2:] %}({% endfor -%}

@@ -80,7 +80,8 @@
         select
             {{ key }},
             {{ group }},
-            sum(n_event) - sum(pooled_event * n_risk / pooled_risk) as difference
+            sum(n_event)
+            - {{ ordered_sum('pooled_event * n_risk / pooled_risk', 'time_value') }} as difference
         from risk_sets
         group by {{ key }}, {{ group }}
         having sum(pooled_event * n_risk) > 0
@@ -114,10 +115,11 @@
             {{ key }},
             across.place as matrix_row,
             down.place as matrix_column,
-            sum(
-                across.spread * across.share
-                * (case when across.place = down.place then 1e0 else 0e0 end - down.share)
-            ) as entry
+            {{ ordered_sum(
+                'across.spread * across.share'
+                ~ ' * (case when across.place = down.place then 1e0 else 0e0 end - down.share)',
+                'time_value'
+            ) }} as entry
         from placed_sets as across
         inner join placed_sets as down using ({{ key }}, time_value)
         where across.place < across.n_compared and down.place < down.n_compared

@@ -158,6 +158,7 @@
         select
             {{ key }},
             horizon,
+            time_value,
             least(first_time, horizon) as area_before,
             area,
             n_event / (cast(n_risk as double) * nullif(n_risk - n_event, 0)) as variance_added,
@@ -172,8 +173,10 @@
     select
         {{ key }},
         horizon,
-        max(area_before) + sum(area) as restricted_mean,
-        sqrt(sum(coalesce(area_beyond * area_beyond * variance_added, 0e0))) as std_err
+        max(area_before) + {{ ordered_sum('area', 'time_value') }} as restricted_mean,
+        sqrt({{ ordered_sum(
+            'coalesce(area_beyond * area_beyond * variance_added, 0e0)', 'time_value'
+        ) }}) as std_err
     from areas
     group by {{ key }}, horizon
 {%- endmacro %}

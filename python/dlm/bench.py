@@ -40,7 +40,7 @@ def overhead(project: Path, runs: int, json_out: Path | None) -> int:
             project,
             copy,
             ignore=shutil.ignore_patterns(
-                ".venv", ".git", "build", "state", "target", "logs", "__pycache__"
+                ".venv", ".git", "build", "state", "target", "logs", "__pycache__", "unit", "oracle"
             ),
         )
         (copy / "build").mkdir()

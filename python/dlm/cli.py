@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -179,10 +180,21 @@ def _build(options: argparse.Namespace) -> int:
     ):
         print(f"{what + ':':<21}{places.out / name}")
     print("Try next:")
-    print("  dlm sql \"from marts.modality_concordance where stratum = 'overall'\"")
-    print('  dlm sql "from marts.km_summary" --format csv')
-    print("  dlm sql \"from marts.published_results where status <> 'reproduced'\"")
+    for query in (
+        "\"from marts.modality_concordance where stratum = 'overall'\"",
+        '"from marts.km_summary" --format csv',
+        "\"from marts.published_results where status <> 'reproduced'\"",
+    ):
+        print(f"  {_own_name()} sql {query}")
     return 0
+
+
+def _own_name() -> str:
+    """How the user can call this command from where they are."""
+    called = Path(sys.argv[0])
+    if called.suffix == ".py":
+        return "python -m dlm"
+    return "dlm" if shutil.which("dlm") else os.path.relpath(called)
 
 
 def _load(options: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ import duckdb
 
 from dlm.disclosure import Line, Mark, protect
 from dlm.marts import Row, rows
+from dlm.wording import position
 
 # The primary endpoint comes first among what is worth showing.
 PRIMARY = "ct_mri"
@@ -63,8 +64,13 @@ def _is_overall(key: Key) -> bool:
 
 
 def _order(key: Key) -> tuple[object, ...]:
-    """Populations as listed; the undivided row before the strata; values as text."""
-    return (POPULATIONS.index(key.population), not _is_overall(key), key.stratum, key.stratum_value)
+    """Populations as listed here, strata and their values as in the wording."""
+    return (
+        POPULATIONS.index(key.population),
+        position("stratum", key.stratum),
+        position("stratum_value", key.stratum_value),
+        key.stratum_value,
+    )
 
 
 def _lines_of_strata(cells: dict[Key, int]) -> Sequence[Line]:

@@ -23,7 +23,12 @@ class Worker:
 
     def __init__(self, module: str, arguments: Sequence[str] = ()):
         self._module = module
-        environment = os.environ | {"PYTHONIOENCODING": "utf-8", "MPLBACKEND": "Agg"}
+        # A fixed hash seed: libraries that walk sets write their pages in one order.
+        environment = os.environ | {
+            "PYTHONIOENCODING": "utf-8",
+            "PYTHONHASHSEED": "0",
+            "MPLBACKEND": "Agg",
+        }
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             stdin=subprocess.PIPE,

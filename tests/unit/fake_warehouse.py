@@ -23,6 +23,13 @@ create table marts.modality_crosstab (
     test varchar, verdict varchar, truth varchar, n_lesions bigint, n_patients bigint
 );
 
+create table marts.modality_agreement (
+    comparison varchar, kind varchar, unit varchar, timepoint varchar, first varchar,
+    second varchar, n_pairs bigint, n_both_visible bigint, n_first_only bigint,
+    n_second_only bigint, n_both_not_visible bigint, n_unpaired bigint, agreement double,
+    kappa double
+);
+
 create table marts.patient_flow (
     step_order integer, step varchar, unit varchar, row_type varchar, exclusion_reason varchar,
     n bigint
@@ -33,6 +40,10 @@ create table marts.baseline_characteristics (
     statistic varchar, characteristic_order integer, level_order integer, n bigint,
     n_total bigint, n_missing bigint, percent double, median double, q1 double, q3 double,
     minimum double, maximum double
+);
+
+create table marts.time_to_event (
+    patient_id varchar, paramcd varchar, aval integer, cnsr integer, resection_group varchar
 );
 
 create table marts.km_curve (
@@ -55,7 +66,7 @@ create table marts.km_summary (
 create table marts.survival_comparison (
     paramcd varchar, grouping varchar, n_groups bigint, logrank_chi2 double, df integer,
     p_value double, hazard_ratio double, hr_lower double, hr_upper double, hr_contrast varchar,
-    label varchar
+    label varchar, not_estimable_reason varchar
 );
 
 create table marts.published_results (
@@ -68,8 +79,8 @@ create table marts.published_results (
 create table marts.literature_evidence (
     study varchar, year integer, unit varchar, index_test varchar, stratum varchar,
     parent_stratum varchar, reference_standard varchar, nonviable bigint, evaluated bigint,
-    proportion double, ci_lower double, ci_upper double, evidence_status varchar,
-    is_this_trial boolean, source varchar
+    proportion double, ci_lower double, ci_upper double, interval_method varchar,
+    evidence_status varchar, is_this_trial boolean, population varchar, source varchar
 );
 
 create table quality.row_accounting (
@@ -89,7 +100,8 @@ create table quality.conflicting_duplicates (
     delivery_file varchar, delivery_line bigint
 );
 create table quality.endpoint_exclusions (
-    patient_id varchar, paramcd varchar, reason varchar, detail varchar
+    patient_id varchar, site_id varchar, paramcd varchar, reason varchar, severity varchar,
+    detail varchar
 );
 """
 
@@ -136,6 +148,8 @@ from (
         ('ct_mri', 'region', 'United States', 2, 8, 6, 4),
         ('ct_mri_ceious', 'overall', 'all', 9, 20, 15, 11),
         ('ct_gone_mri_visible', 'overall', 'all', 16, 50, 40, 16),
+        ('ct_gone_mri_visible', 'disposition', 'left_in_place', 15, 45, 35, 13),
+        ('ct_gone_mri_visible', 'disposition', 'resected', 3, 5, 5, 3),
         ('ct_gone_mri_unknown', 'overall', 'all', 0, 0, 0, 0)
     ) as given (population, stratum, stratum_value, patients, lesions, evaluable, nonviable)
 ) as counted;
@@ -144,6 +158,9 @@ insert into marts.modality_crosstab values
     ('CT', 'visible', 'viable', 130, 40), ('CT', 'visible', 'nonviable', 20, 12),
     ('CT', 'not_visible', 'viable', 54, 25), ('CT', 'not_visible', 'nonviable', 66, 28),
     ('CT', 'not_visible', 'indeterminate', 40, 20);
+
+insert into marts.modality_agreement values
+    ('CT - MRI', 'test', 'lesion', 'preop', 'CT', 'MRI', 300, 150, 10, 40, 100, 10, 0.83, 0.66);
 
 insert into marts.patient_flow values
     (1, 'registered', 'patients', 'remaining', '', 100),
@@ -174,7 +191,7 @@ insert into marts.patient_flow values
     (5, 'evaluable_confirmed_dlm', 'lesions', 'remaining', '', 80);
 
 insert into marts.baseline_characteristics values
-    ('operated', 'overall', 'age', 'all', 'median_iqr', 1, 1, 60, 60, 0, null,
+    ('operated', 'overall', 'age_years', '', 'median_iqr', 1, 1, 60, 60, 0, null,
         60.5, 53, 67, 31, 82),
     ('operated', 'overall', 'sex', 'F', 'n_percent', 2, 1, 22, 60, 0, 36.7,
         null, null, null, null, null),
@@ -195,9 +212,9 @@ insert into marts.baseline_characteristics values
 
 insert into marts.survival_comparison values
     ('RFS', 'resection_group', 2, 1.21, 1, 0.271, 1.42, 0.76, 2.64,
-        'some_left / all_resected', 'exploratory'),
+        'some_left vs all_resected', 'exploratory', null),
     ('OS', 'resection_group', 2, 0.34, 1, 0.56, 1.25, 0.5, 3.1,
-        'some_left / all_resected', 'exploratory');
+        'some_left vs all_resected', 'exploratory', null);
 
 insert into marts.published_results values
     ('npv_ct_mri', 'concordance', 'evaluable lesions disappeared on CT and MRI',
@@ -209,13 +226,17 @@ insert into marts.published_results values
 
 insert into marts.literature_evidence values
     ('Auer', 2010, 'lesion', 'CT', 'all', null, 'pathology or follow-up >= 1 year', 75, 118,
-        0.636, 0.546, 0.717, 'verified', false, 'abstract'),
+        0.636, 0.546, 0.717, 'Wilson', 'verified', false, null, 'abstract'),
     ('Auer', 2010, 'lesion', 'CT', 'resected', 'all', 'pathology', 44, 68,
-        0.647, 0.529, 0.750, 'verified', false, 'abstract'),
+        0.647, 0.529, 0.750, 'Wilson', 'verified', false, null, 'abstract'),
     ('This trial', null, 'lesion', 'CT and MRI', 'all', null, 'pathology or 2 years', 50, 80,
-        0.625, 0.50, 0.74, 'computed', true, 'modality_concordance'),
+        0.625, 0.50, 0.74, 'clustered Wilson', 'computed', true, 'ct_mri', 'mart'),
+    ('This trial', null, 'lesion', 'CT and MRI', 'resected', 'all', 'pathology', 30, 50,
+        0.6, 0.45, 0.72, 'clustered Wilson', 'computed', true, 'ct_mri', 'mart'),
+    ('This trial', null, 'lesion', 'CT, seen on MRI', 'resected', 'all', 'pathology', 3, 5,
+        0.6, 0.25, 0.9, 'clustered Wilson', 'computed', true, 'ct_gone_mri_visible', 'mart'),
     ('Elias', 2004, 'patient', 'imaging', 'left in place', null, 'no in-situ recurrence', 8, 11,
-        0.727, 0.434, 0.903, 'verified', false, 'abstract');
+        0.727, 0.434, 0.903, 'Wilson', 'verified', false, null, 'abstract');
 
 insert into quality.row_accounting values
     ('eortc', 'EU01', 'lesion', 'lesion.csv', 210, 208, 1, 1),
@@ -225,66 +246,63 @@ insert into quality.unreadable_values values
 insert into quality.unmapped_values values ('jcog', 'surgery', 'r_status', 'r_status', 'R9', 1);
 """
 
-# Days and whether an event happened, per endpoint and group of 12 patients.
+# Days, and whether it ended in an event, of the 12 patients of each endpoint and group.
 TIMES = {
-    ("RFS", "all_resected"): [
-        (61, 1), (130, 1), (210, 1), (290, 1), (347, 1), (347, 1), (520, 0), (640, 1), (760, 0),
-        (800, 0), (910, 0), (1100, 0),
-    ],
-    ("RFS", "some_left"): [
-        (40, 1), (95, 1), (150, 1), (201, 1), (231, 1), (231, 1), (380, 1), (500, 1), (733, 0),
-        (740, 0), (900, 0), (1010, 0),
-    ],
-    ("OS", "all_resected"): [
-        (300, 1), (420, 1), (555, 1), (610, 1), (700, 1), (760, 0), (800, 0), (900, 0), (910, 0),
-        (1000, 0), (1100, 0), (1200, 0),
-    ],
-    ("OS", "some_left"): [
-        (200, 1), (350, 1), (400, 1), (500, 1), (733, 1), (740, 0), (800, 0), (900, 0), (950, 0),
-        (1010, 0), (1050, 0), (1100, 0),
-    ],
-}  # fmt: skip
+    ("RFS", "all_resected"): "61+ 130+ 210+ 290+ 347+ 348+ 520 640+ 760 800 910 1100",
+    ("RFS", "some_left"): "40+ 95+ 150+ 201+ 231+ 232+ 380+ 500+ 733 740 900 1010",
+    ("OS", "all_resected"): "300+ 420+ 555+ 610+ 700+ 760 800 900 910 1000 1100 1200",
+    ("OS", "some_left"): "200+ 350+ 400+ 500+ 733+ 740 800 900 950 1010 1050 1100",
+}
+# What the report reads of a curve, and Kaplan-Meier without its intervals.
+SURVIVAL = """
+insert into marts.km_curve by name
+with subjects as (
+    select paramcd, 'resection_group' as grouping, resection_group as group_value, aval, cnsr
+    from marts.time_to_event
+    union all
+    select paramcd, 'overall', 'all', aval, cnsr from marts.time_to_event
+)
+select
+    paramcd, grouping, group_value, 'log-log' as conf_type, aval as time_days,
+    count(*) filter (where cnsr = 0) as n_event,
+    count(*) filter (where cnsr = 1) as n_censor,
+    sum(count(*)) over (
+        partition by paramcd, grouping, group_value order by aval desc
+    ) as n_risk,
+from subjects
+group by paramcd, grouping, group_value, aval;
+
+insert into marts.km_summary by name
+select
+    paramcd, grouping, group_value, conf_type, max(n_risk) as n, sum(n_event) as events,
+    348 as median_days, 11.4 as median_months, 5.2 as median_lower_months,
+    0.8 as survival_6m, 0.6 as survival_6m_lower, 0.9 as survival_6m_upper,
+    0.3 as survival_36m, 900 as followup_median_days,
+from marts.km_curve
+group by all
+"""
 
 
-def fake_warehouse(*, with_gx: bool = True) -> duckdb.DuckDBPyConnection:
-    """Make the warehouse in memory; `with_gx=False` leaves the table of GX results out."""
+def fake_warehouse(*, with_gx: bool = True, smaller_group: int = 12) -> duckdb.DuckDBPyConnection:
+    """Make the warehouse in memory.
+
+    `with_gx=False` leaves the table of check results out; `smaller_group` is how many patients of
+    the group some_left have times.
+    """
     connection = duckdb.connect()
     connection.execute(SCHEMA)
     connection.execute(VALUES)
     if with_gx:
         connection.execute(GX_RESULTS)
-    for paramcd in ("RFS", "OS"):
-        pooled = [pair for (code, _), pairs in TIMES.items() if code == paramcd for pair in pairs]
-        _fill_survival(connection, paramcd, "overall", "overall", pooled)
-        for group in ("all_resected", "some_left"):
-            _fill_survival(connection, paramcd, "resection_group", group, TIMES[paramcd, group])
-    return connection
-
-
-def _fill_survival(
-    connection: duckdb.DuckDBPyConnection,
-    paramcd: str,
-    grouping: str,
-    group: str,
-    pairs: list[tuple[int, int]],
-) -> None:
-    """Write one group's curve (with an interval that is merely plausible) and its summary."""
-    survival, median = 1.0, None
-    for time in sorted({time for time, _ in pairs}):
-        at_risk = sum(other >= time for other, _ in pairs)
-        events = sum(flag for other, flag in pairs if other == time)
-        censored = sum(other == time for other, _ in pairs) - events
-        survival *= 1 - events / at_risk
-        median = time if median is None and survival <= 0.5 else median
-        connection.execute(
-            "insert into marts.km_curve values (?, ?, ?, 'log-log', ?, ?, ?, ?, ?, ?, ?, ?)",
-            [paramcd, grouping, group, time, at_risk, events, censored, survival, 0.1,
-             max(survival - 0.2, 0), min(survival + 0.15, 1)],
-        )  # fmt: skip
-    months = None if median is None else median / 30.4375
-    connection.execute(
-        "insert into marts.km_summary by name select ? as paramcd, ? as grouping, ? as group_value,"
-        " 'log-log' as conf_type, ? as n, ? as events, ? as median_days, ? as median_months,"
-        " 0.8 as survival_6m, 0.6 as survival_6m_lower, 0.9 as survival_6m_upper",
-        [paramcd, grouping, group, len(pairs), sum(flag for _, flag in pairs), median, months],
+    connection.executemany(
+        "insert into marts.time_to_event by name select ? as patient_id, ? as paramcd, ? as aval,"
+        " ? as cnsr, ? as resection_group",
+        [
+            (f"EU01-{number:03d}", paramcd, int(time.rstrip("+")), int("+" not in time), group)
+            for (paramcd, group), times in TIMES.items()
+            for number, time in enumerate(times.split())
+            if group == "all_resected" or number < smaller_group
+        ],
     )
+    connection.execute(SURVIVAL)
+    return connection

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 FINDINGS = Path(__file__).parents[1] / "oracle" / "seeds_truth" / "findings.csv"
-# Kind of finding: table and column of the expectation that names its record.
+# Kind of finding: table (of any source) and column of the expectation that names its record.
 EXPECTED = {
     "age_missing": ("core.dim_patient", "age"),
     "age_out_of_range": ("core.dim_patient", "age"),
@@ -17,12 +17,12 @@ EXPECTED = {
     "cea_negative": ("core.dim_patient", "cea_ng_ml"),
     "declared_count": ("core.dim_patient", "n_lesions_declared, n_baseline_lesions"),
     "diagnosis_order": (
-        "staging.stg_eortc__registration",
+        "staging.stg_%__registration",
         "liver_mets_dx_date_upper, primary_dx_date_lower",
     ),
     "duration_implausible": ("core.fct_surgery", "duration_min"),
-    "formula_text": ("staging.stg_jcog__disposition", "action_reason"),
-    "grade_inconsistent": ("staging.stg_eortc__pathology", "trg"),
+    "formula_text": ("staging.stg_%__disposition", "action_reason"),
+    "grade_inconsistent": ("staging.stg_%__pathology", "trg"),
     "late_mri": ("core.fct_lesion", "mri_in_time"),
     "lesion_size_implausible": ("core.fct_lesion", "baseline_size_mm"),
     "pathology_missing": ("core.fct_lesion", "reference_reason"),
@@ -33,11 +33,11 @@ EXPECTED = {
     "segment_unknown": ("core.fct_lesion", "segment"),
     "sex_missing": ("core.dim_patient", "sex"),
     "shares_not_100": (
-        "staging.stg_jcog__pathology",
+        "staging.stg_%__pathology",
         "viable_pct, necrosis_pct, fibrosis_pct, mucin_pct",
     ),
     "size_of_gone": ("core.fct_read", "size_status"),
-    "viable_share_conflict": ("staging.stg_eortc__pathology", "viable_pct"),
+    "viable_share_conflict": ("staging.stg_%__pathology", "viable_pct"),
 }
 LISTED = {
     "conflicting_duplicate": "conflicting_duplicates",
@@ -66,7 +66,7 @@ def test_an_expectation_names_the_record(warehouse: duckdb.DuckDBPyConnection, k
     table, column = EXPECTED[kind]
     rows = warehouse.execute(
         "select failing_keys from quality.gx_results "
-        "where table_name = ? and column_name = ? and status = 'warn'",
+        "where table_name like ? and column_name = ? and status = 'warn'",
         [table, column],
     ).fetchall()
     named = {key.split("/")[0] for (keys,) in rows for key in keys.split(", ")}

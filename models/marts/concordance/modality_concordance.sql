@@ -73,9 +73,10 @@ sums as (
         cast(coalesce(sum(patient_counts.m), 0) as bigint) as n_evaluable,
         cast(coalesce(sum(patient_counts.x), 0) as bigint) as n_nonviable,
         cast(sum(patient_counts.m * patient_counts.m) as double) as sum_m_squared,
-        sum(
-            {{ proportion('patient_counts.x * patient_counts.x', 'patient_counts.m') }}
-        ) as sum_x_squared_by_m
+        {{ ordered_sum(
+            proportion('patient_counts.x * patient_counts.x', 'patient_counts.m'),
+            'patient_counts.patient_id'
+        ) }} as sum_x_squared_by_m
     from populations
     cross join strata
     left join patient_counts

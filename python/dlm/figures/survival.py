@@ -69,9 +69,7 @@ def draw_km(connection: duckdb.DuckDBPyConnection, paramcd: str, stamp: Stamp) -
     ]
     shown = [curve for curve in found if curve is not None]
     whole = _curve(connection, fitted, CurveKey(paramcd, "overall", UNDIVIDED))
-    divided = bool(shown) and not any(
-        is_small(curve.size) or is_small(curve.summary["events"]) for curve in shown
-    )
+    divided = bool(shown) and not any(is_small(curve.size) for curve in shown)
     if not divided:
         shown = [] if whole is None else [whole]
 
@@ -248,8 +246,8 @@ def _notes(paramcd: str, shown: Sequence[Curve], divided: bool) -> tuple[str, ..
     notes = [
         f"Event: {EVENTS[paramcd]}. Kaplan-Meier, 95 % {CONF_TYPE} bands, ticks: censored. "
         "At risk: patients with time ≥ the month shown; censored and events: before it. Curves "
-        f"end where fewer than {SHARE_AT_RISK:.0%} of the group or fewer than {SMALLEST_SHOWN} "
-        f"patients remain at risk. {sizes}."
+        f"end where fewer than {100 * SHARE_AT_RISK:.0f} % of the group or fewer than "
+        f"{SMALLEST_SHOWN} patients remain at risk. {sizes}."
     ]
     if divided:
         notes.append(
@@ -257,7 +255,7 @@ def _notes(paramcd: str, shown: Sequence[Curve], divided: bool) -> tuple[str, ..
             "a cell that would reveal one; –: withheld for the same reason."
         )
     else:
-        notes.append("Shown undivided: a resection group has fewer than 5 patients or events.")
+        notes.append("Shown undivided: a resection group has fewer than 5 patients.")
     return tuple(notes)
 
 

@@ -118,7 +118,7 @@ def findings(connection: duckdb.DuckDBPyConnection) -> Table:
                     cells(
                         (
                             wording("form", row["form"]),
-                            row["place"],
+                            row["place"] or " ",
                             wording("finding", row["reason"]),
                             show(row["n"]),
                         )

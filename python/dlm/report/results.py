@@ -24,6 +24,7 @@ from dlm.report.tables import (
 from dlm.wording import Text, plain, position, wording
 
 CONF_TYPE = "log-log"
+UNDIVIDED = "all"
 LANDMARKS = (6, 12, 24, 36)
 GROUPS = ("all_resected", "some_left")
 ENDPOINTS = ("RFS", "OS")
@@ -255,25 +256,30 @@ def concordance_overall(connection: duckdb.DuckDBPyConnection) -> Table:
 def concordance_strata(connection: duckdb.DuckDBPyConnection) -> Table:
     """The strata of `marts.modality_concordance`, by population."""
     found = read_concordance(connection)
-    lines: list[Line] = []
-    heading: tuple[str, str] | None = None
+    groups: dict[tuple[str, str], dict[str, Entry]] = {}
     for key, entry in found.items():
-        if key.stratum == "overall":
-            continue
-        if heading != (key.population, key.stratum):
-            heading = (key.population, key.stratum)
-            population, stratum = (
-                wording("population", key.population),
-                wording("stratum", key.stratum),
-            )
+        if key.stratum != "overall":
+            groups.setdefault((key.population, key.stratum), {})[key.stratum_value] = entry
+    lines: list[Line] = []
+    for (population, stratum), entries in groups.items():
+        title = Text(
+            f"{wording('population', population).en}: {_lower(wording('stratum', stratum).en)}",
+            f"{wording('population', population).ja}：{wording('stratum', stratum).ja}",
+        )
+        if not any(row["n_patients"] and mark is Mark.SHOWN for row, mark in entries.values()):
             lines.append(
                 Line(
-                    Text(f"{population.en}: {_lower(stratum.en)}", f"{population.ja}：{stratum.ja}")
+                    Text(
+                        f"{title.en}: too few patients to show", f"{title.ja}：症例数が少なく非表示"
+                    )
                 )
             )
-        lines.append(
-            Line(wording("stratum_value", key.stratum_value), _stratum_cells(entry), indent=1)
-        )
+            continue
+        lines.append(Line(title))
+        lines += [
+            Line(wording("stratum_value", value), _stratum_cells(entry), indent=1)
+            for value, entry in entries.items()
+        ]
     return Table(
         "table-strata",
         Text(
@@ -388,9 +394,13 @@ def survival(connection: duckdb.DuckDBPyConnection) -> Table:
     lines: list[Line] = []
     for paramcd in ENDPOINTS:
         lines.append(Line(wording("endpoint", paramcd)))
-        for group, (row, mark) in _survival_rows(connection, paramcd).items():
+        for group, (row, _) in _survival_rows(connection, paramcd).items():
             lines.append(
-                Line(wording("group", group), _survival_cells(row, mark, days_per_month), indent=1)
+                Line(
+                    wording("group", group),
+                    _survival_cells(connection, row, days_per_month),
+                    indent=1,
+                )
             )
     return Table(
         "table-survival",
@@ -407,10 +417,13 @@ def survival(connection: duckdb.DuckDBPyConnection) -> Table:
             Text("Median follow-up, months", "追跡期間中央値、か月"),
         ),
         tuple(lines),
+        texts=frozenset({3}),
         note=Text(
-            f"Kaplan-Meier, log-log intervals; follow-up by reverse Kaplan-Meier. All: every "
-            f"operated patient. {SMALL_CELLS.en}",
-            f"Kaplan-Meier法、log-log信頼区間。追跡期間は逆Kaplan-Meier法。全例：手術例全体。{SMALL_CELLS.ja}",
+            "Kaplan-Meier, log-log intervals; follow-up by reverse Kaplan-Meier. All: every "
+            "operated patient. Survival of a group is given while at least 5 of it are at risk. "
+            + SMALL_CELLS.en,
+            "Kaplan-Meier法、log-log信頼区間。追跡期間は逆Kaplan-Meier法。全例：手術例全体。"
+            "群の生存割合はリスク集合が5例以上の時点のみ示す。" + SMALL_CELLS.ja,
         ),
     )
 
@@ -510,7 +523,7 @@ def literature(connection: duckdb.DuckDBPyConnection) -> Table:
     found = rows(
         connection,
         "select * from marts.literature_evidence where not is_this_trial"
-        " order by unit, year, study, index_test, stratum",
+        " order by unit, year, study, parent_stratum nulls first, stratum",
     )
     lines: list[Line] = []
     for unit in dict.fromkeys(row["unit"] for row in found):
@@ -632,7 +645,10 @@ def _cohort_title(cohort: tuple[str, str], size: int, mark: Mark) -> Text:
     title = wording("analysis_set", analysis_set)
     if group != "overall":
         title = wording("group", group)
-    return Text(f"{title.en}, n = {show(size, mark)}", f"{title.ja}、n = {show(size, mark)}")
+    return Text(
+        f"{title.en}, n\u00a0=\u00a0{show(size, mark)}",
+        f"{title.ja}、n\u00a0=\u00a0{show(size, mark)}",
+    )
 
 
 def _count(row: Row | None, mark: Mark, missing: Mark) -> Text:
@@ -699,7 +715,7 @@ def _comparison(row: Row) -> Text:
 def _survival_rows(
     connection: duckdb.DuckDBPyConnection, paramcd: str
 ) -> dict[str, tuple[Row, Mark]]:
-    """All operated patients and each group; a group with few patients or events is marked."""
+    """All operated patients and each group; a group of few patients is marked."""
     found = {
         row["group_value"]: row
         for row in rows(
@@ -710,38 +726,53 @@ def _survival_rows(
         )
     }
     return {
-        group: (
-            found[group],
-            Mark.SMALL
-            if group in GROUPS and (is_small(found[group]["n"]) or is_small(found[group]["events"]))
-            else Mark.SHOWN,
-        )
-        for group in ("all", *GROUPS)
+        group: (found[group], _small_mark(found[group]["n"], group))
+        for group in (UNDIVIDED, *GROUPS)
         if group in found
     }
 
 
-def _survival_cells(row: Row, mark: Mark, days_per_month: float) -> tuple[Text, ...]:
-    if mark is not Mark.SHOWN:
-        patients = show(row["n"], Mark.SMALL if is_small(row["n"]) else Mark.SHOWN)
-        return (plain(patients), plain(show(row["events"], mark)), *[DASH] * (len(LANDMARKS) + 2))
-    follow_up = row["followup_median_days"]
-    return cells(
-        (
-            show(row["n"]),
-            show(row["events"]),
-            _median_months(row),
-            *(
-                percent_interval(
-                    row[f"survival_{month}m"],
-                    row[f"survival_{month}m_lower"],
-                    row[f"survival_{month}m_upper"],
-                )
-                for month in LANDMARKS
-            ),
-            number(None if follow_up is None else follow_up / days_per_month, 1),
+def _small_mark(count: int, group: str) -> Mark:
+    return Mark.SMALL if group in GROUPS and is_small(count) else Mark.SHOWN
+
+
+def _survival_cells(
+    connection: duckdb.DuckDBPyConnection, row: Row, days_per_month: float
+) -> tuple[Text, ...]:
+    """One row of the table; nothing is estimated in words where fewer than 5 remain at risk."""
+    group = row["group_value"]
+    size = plain(show(row["n"], _small_mark(row["n"], group)))
+    events = plain(show(row["events"], _small_mark(row["events"], group)))
+    if _small_mark(row["n"], group) is not Mark.SHOWN:
+        return (size, *[DASH] * (len(LANDMARKS) + 3))
+    landmarks = [
+        DASH
+        if group in GROUPS
+        and _at_risk(connection, row, month * days_per_month) < disclosure.SMALLEST_SHOWN
+        else plain(
+            percent_interval(
+                row[f"survival_{month}m"],
+                row[f"survival_{month}m_lower"],
+                row[f"survival_{month}m_upper"],
+            )
         )
+        for month in LANDMARKS
+    ]
+    follow_up = row["followup_median_days"]
+    months = number(None if follow_up is None else follow_up / days_per_month, 1)
+    return (size, events, _median_months(row), *landmarks, plain(months))
+
+
+def _at_risk(connection: duckdb.DuckDBPyConnection, row: Row, days: float) -> int:
+    """Patients of a curve with a time of at least so many days, from `marts.km_curve`."""
+    found = rows(
+        connection,
+        "select coalesce(max(n_risk), 0) as n from marts.km_curve where paramcd = ?"
+        " and grouping = ? and group_value = ? and conf_type = ? and time_days >= ?",
+        *(row[name] for name in ("paramcd", "grouping", "group_value", "conf_type")),
+        days,
     )
+    return int(found[0]["n"])
 
 
 def _months(value: float | None) -> Text:
@@ -758,7 +789,7 @@ def _median_months(row: Row) -> Text:
 
 def _claim(row: Row) -> Line:
     unit = wording("claim_unit", row["unit"]) if row["unit"] else plain("")
-    share = ""
+    share = " "
     if row["numerator"] is not None and row["denominator"] is not None:
         # The survival claims are of one resection group: patients, not lesions.
         hidden = row["topic"] == "survival" and (
