@@ -5,7 +5,7 @@ with
 calendar as (
     select
         source,
-        nullif(cast(site_id as varchar), '') as site_id,
+        nullif(site_id, '') as site_id,
         form,
         cast(first_due as date) as first_due,
         cast(every_days as integer) as every_days

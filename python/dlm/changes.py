@@ -41,7 +41,9 @@ def find_changes(
             "left join before_files as b on a.source = b.source "
             "and a.form is not distinct from b.form and a.site_id is not distinct from b.site_id "
             "left join totals as t on a.source = t.source "
-            "and a.form is not distinct from t.form and a.site_id is null order by all"
+            "and a.form is not distinct from t.form and a.site_id is null "
+            "where a.delivery_id not in (select delivery_id from before.raw.load_files) "
+            "order by all"
         ).fetchall()
         files = {(source, form or None): (site, file) for source, site, form, file, *_ in sizes}
     shrunk = [

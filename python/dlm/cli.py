@@ -104,6 +104,33 @@ def _parser() -> argparse.ArgumentParser:
     sql.add_argument("--format", choices=["table", "csv", "json", "parquet"], default="table")
     sql.add_argument("--out", type=Path, metavar="FILE", help="write there instead of printing")
 
+    trace = add("trace", _trace, "an endpoint's lesions or patients, with file and line")
+    trace.add_argument(
+        "endpoint",
+        nargs="+",
+        metavar="ENDPOINT",
+        help="npv ct_mri, km RFS all_resected, flow patients dlm, or a claim id like npv_ct_mri",
+    )
+    trace.add_argument("--format", choices=["table", "csv", "json"], default="table")
+
+    difference = add("diff", _diff, "records that differ, and the endpoint numbers they moved")
+    for side in ("before", "after"):
+        difference.add_argument(
+            side, metavar=side.upper(), help="delivery id, day received by, or folder of a build"
+        )
+    difference.add_argument(
+        "--endpoints",
+        action="store_true",
+        help="also build deliveries and days in scratch folders, to compare their numbers",
+    )
+    difference.add_argument("--format", choices=["table", "csv", "json"], default="table")
+
+    backup = add("backup", _backup, "back the store up into one file, while it is in use")
+    backup.add_argument("file", type=Path, metavar="FILE")
+
+    restore = add("restore", _restore, "restore a backup into an empty store, every byte checked")
+    restore.add_argument("file", type=Path, metavar="FILE")
+
     report = add("report", _report, "write figures and report anew from the published warehouse")
     report.add_argument("--to", type=Path, metavar="DIR", required=True)
 
@@ -217,6 +244,62 @@ def _sql(options: argparse.Namespace) -> int:
 
     query = sys.stdin.read() if options.query == "-" else options.query
     run_query(find_places().warehouse, query, options.format, options.out)
+    return 0
+
+
+def _trace(options: argparse.Namespace) -> int:
+    from dlm.listing import print_rows
+    from dlm.trace import COLUMNS, by_unit, trace
+
+    rows = trace(find_places().warehouse, options.endpoint)
+    if options.format == "table":
+        units = by_unit(rows)
+        print_rows(units, ("unit", "counted", "state", "detail", "records"), "table")
+        print(f"{len(units)} units, {sum(unit['counted'] == 'yes' for unit in units)} counted")
+    else:
+        print_rows(rows, COLUMNS, options.format)
+    return 0
+
+
+def _diff(options: argparse.Namespace) -> int:
+    import json
+
+    from dlm.diff import ENDPOINT_COLUMNS, RECORD_COLUMNS, diff, resolve, sentences
+    from dlm.listing import print_rows
+
+    found = diff(find_places(), resolve(options.before), resolve(options.after), options.endpoints)
+    if options.format == "json":
+        content = {"records": found.records, "endpoints": found.endpoints}
+        print(json.dumps(content, ensure_ascii=False, indent=1, default=str))
+        return 0
+    if options.format == "csv":
+        columns = dict.fromkeys(("what", *RECORD_COLUMNS, *ENDPOINT_COLUMNS))
+        records = [{"what": "record"} | row for row in found.records]
+        numbers = [{"what": "endpoint"} | row for row in found.endpoints]
+        print_rows([*records, *numbers], tuple(columns), "csv")
+        return 0
+    print_rows(found.records, RECORD_COLUMNS, "table")
+    print(f"{len(found.records)} difference(s) in records")
+    if found.compared_endpoints:
+        for line in sentences(found.endpoints) or ["no endpoint number moved"]:
+            print(line)
+    return 0
+
+
+def _backup(options: argparse.Namespace) -> int:
+    from dlm.backup import back_up
+
+    places = find_places()
+    print(f"{back_up(places.state, options.file)} files of {places.state} are in {options.file}")
+    return 0
+
+
+def _restore(options: argparse.Namespace) -> int:
+    from dlm.backup import restore
+
+    places = find_places()
+    deliveries = restore(options.file, places.state)
+    print(f"{deliveries} deliveries of {options.file} are in {places.state}, every file checked")
     return 0
 
 

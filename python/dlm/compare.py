@@ -75,11 +75,15 @@ def two_states(
     """A connection that has the records of both states, as before.<source>__<form> and after's."""
     with tempfile.TemporaryDirectory(prefix="dlm-compare-") as folder:
         for name, fill in (("before", before), ("after", after)):
+            # A scratch database is never opened again after a crash, so it needs no log to replay.
             scratch = duckdb.connect(str(Path(folder) / f"{name}.duckdb"))
+            scratch.execute("set checkpoint_threshold = '1 GB'")
             try:
                 fill(scratch)
+                scratch.begin()
                 for contract, form, _ in _tables(contracts):
                     scratch.execute(_records(contract, form))
+                scratch.commit()
             finally:
                 scratch.close()
         connection = duckdb.connect()
@@ -242,22 +246,23 @@ def _records(contract: Contract, form: Form) -> str:
     key = ", ".join(f"coalesce({read[name]}, '')" for name in form.key)
     content = _joined([read[name] for name in texts])
     payload = [read[name] for name in texts if name not in _WHOSE]
-    lesion = (
-        f"case when {read['lesion_no']} is not null then {read['patient_id']} || '-L' || "
-        f"lpad({read['lesion_no']}, greatest(2, length({read['lesion_no']})), '0') end"
-        if "lesion_no" in read
-        else "cast(null as varchar)"
-    )
+    lesion = _lesion(read["patient_id"], read["lesion_no"]) if "lesion_no" in read else "null"
     told = ", ".join(f"{text} as {_text(name)}" for name, text in texts.items())
     return (
         f"create table {_table(contract, form)} as "
         f"select concat_ws('|', {key}) as record_key, {read['patient_id']} as patient, "
-        f"{lesion} as lesion, {content} as content, "
+        f"cast({lesion} as varchar) as lesion, {content} as content, "
         f"coalesce(nullif({_joined(payload)}, repeat('|', {len(payload) - 1})), '') as payload, "
         f"_file as file, _line as line, {told} "
         f"from raw.{_quoted(spec.raw_table)} where {_rows_of(contract, form)} "
         "qualify row_number() over (partition by record_key order by content desc, file, line) = 1"
     )
+
+
+def _lesion(patient: str, number: str) -> str:
+    """The lesion as people write it: at least two digits; null where a record names none."""
+    zero = f"case when length({number}) = 1 then '0' else '' end"
+    return f"case when {number} is not null then {patient} || '-L' || {zero} || {number} end"
 
 
 def _rows_of(contract: Contract, form: Form) -> str:

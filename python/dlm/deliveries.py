@@ -309,18 +309,24 @@ def _changes(state: Path, entry: store.Entry) -> list[dict[str, Any]]:
     touched = loaded & {(file["source"], file["stem"]) for file in entry["files"]}
     before, after = _in_force(earlier), _in_force([*earlier, entry])
 
-    def fill(current: Current) -> Callable[[duckdb.DuckDBPyConnection], object]:
-        items = [
-            _stored(state, current, *value)
-            for key, value in current.items()
-            if (key[0], key[2]) in touched
-        ]
-        return lambda connection: load_raw(connection, items, [])
+    items = [
+        [_stored(state, current, *current[key]) for key in current if (key[0], key[2]) in touched]
+        for current in (before, after)
+    ]
+    # What was sent again unchanged lost nothing, and need not be read again.
+    same = set.intersection(
+        *({(item.path, item.replaced_sites) for item in side} for side in items)
+    )
 
-    if not any((key[0], key[2]) in touched for key in before):
+    def fill(side: list[Incoming]) -> Callable[[duckdb.DuckDBPyConnection], object]:
+        changed = [item for item in side if (item.path, item.replaced_sites) not in same]
+        return lambda connection: load_raw(connection, changed, [])
+
+    if not items[0]:
         return []
+    contracts = [load_contracts()[source] for source in sorted({source for source, _ in touched})]
     try:
-        return find_changes(load_contracts().values(), fill(before), fill(after))
+        return find_changes(contracts, fill(items[0]), fill(items[1]))
     except DeliveryRefused:
         return []
 

@@ -195,6 +195,7 @@ CASES = [
     e("numbers_as_identifier", E_HEAD + "4820193;;1;;\n4820194;;1;;\n", "private_data"),
     e("names_as_identifier", E_HEAD + "John Smith;;1;;\n", "private_data"),
     e("phone_in_short_record", E_GOOD + "tel 02 774 16 11;x\n", "private_data"),
+    e("mail_after_bad_quote", E_GOOD + 'EU01-003;"a"b j@doe.org;1;;\n', "private_data"),
     u("redcap_mail", U_HEAD + us_line("US01-001", les_segment="a@b.org"), "private_data"),
     u("redcap_phone", U_HEAD + us_line("US01-001", les_segment="212-555-0187"), "private_data"),
     e(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 from datetime import date
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from loading import Outcome, read_bytes
+from loading import Outcome, read_bytes, workbook
 
 from dlm.contracts import Column, Contract, FileSpec, Form, load_contracts, redcap_headers
 from dlm.deliveries import load_raw, parse_day, receive, stored_files
@@ -308,3 +309,75 @@ def test_specs_name_the_raw_tables() -> None:
     spec = load_contracts()["jcog"].file_specs()[0]
     assert isinstance(spec, FileSpec)
     assert (spec.raw_table, spec.required) == ("jcog__registration", ("症例番号", "施設コード"))
+
+
+# ---------------------------------------------------------------- deliveries of other kinds
+
+
+def list_files(folder: Path, rows: dict[str, int]) -> Path:
+    """Write the manifest of files that are there."""
+    lines = ["file,rows,sha256,date,sender"]
+    for name, count in rows.items():
+        sha = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        lines.append(f"{name},{count},{sha},2021-01-01,centre")
+    (folder / "manifest.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+def test_workbooks_and_gzip_are_delivered_like_csv(
+    tmp_path: Path, small_contract: Contract
+) -> None:
+    folder = tmp_path / "1"
+    (folder / "eortc").mkdir(parents=True)
+    (folder / "eortc/alpha.xlsx").write_bytes(workbook(("alpha", [["ID", "X"], ["P1", "a"]])))
+    (folder / "eortc/beta.csv.gz").write_bytes(gzip.compress(b"ID;X\nP1;b\n"))
+    list_files(folder, {"eortc/alpha.xlsx": 1, "eortc/beta.csv.gz": 1})
+    receipt = receive(folder, tmp_path / "state", date(2021, 1, 1))
+    assert raw_rows(tmp_path / "state") == {
+        "alpha": [("P1", "a", "eortc/alpha.xlsx", 2)],
+        "beta": [("P1", "b", "eortc/beta.csv.gz", 2)],
+    }
+    cells = receipt.table().splitlines()[1].split()
+    assert cells == ["eortc/alpha.xlsx", "1", "1", "0", "0", "whole"]
+
+
+def test_one_form_in_two_files_is_refused(tmp_path: Path, small_contract: Contract) -> None:
+    folder = deliver(tmp_path / "1", {ALPHA: "ID;X\nP1;a\n"})
+    (folder / "eortc/alpha.csv.gz").write_bytes(gzip.compress(b"ID;X\nP1;a\n"))
+    list_files(folder, {ALPHA: 1, "eortc/alpha.csv.gz": 1})
+    with pytest.raises(DeliveryRefused, match="two_files"):
+        receive(folder, tmp_path / "state", date(2021, 1, 1))
+
+
+def test_strict_refuses_what_would_be_quarantined(tmp_path: Path, small_contract: Contract) -> None:
+    folder = deliver(tmp_path / "1", {ALPHA: "ID;X\nP1;a\nP2;b;c\n", BETA: "ID;X\n"})
+    with pytest.raises(DeliveryRefused, match=r"alpha\.csv, line 3: has 3 fields") as caught:
+        receive(folder, tmp_path / "state", date(2021, 1, 1), strict=True)
+    assert caught.value.exit_code == 3
+    assert not (tmp_path / "state").exists()
+    receipt = receive(folder, tmp_path / "state", date(2021, 1, 1))
+    assert [problem.code for problem in receipt.quarantined] == ["field_count"]
+
+
+def test_a_file_that_names_people_leaves_no_trace(tmp_path: Path, small_contract: Contract) -> None:
+    state = tmp_path / "state"
+    receive(
+        deliver(tmp_path / "1", {ALPHA: "ID;X\nP1;a\n", BETA: "ID;X\n"}), state, date(2021, 1, 1)
+    )
+    before = {path: path.read_bytes() for path in state.rglob("*") if path.is_file()}
+    bad = deliver(tmp_path / "2", {ALPHA: "ID;X\nP1;see jane.roe@example.org\n", BETA: "ID;X\n"})
+    with pytest.raises(DeliveryRefused) as caught:
+        receive(bad, state, date(2021, 2, 1))
+    assert "jane" not in str(caught.value)
+    assert "column X: holds an e-mail address" in str(caught.value)
+    assert before == {path: path.read_bytes() for path in state.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("manifest", [b"file,rows\xff\n", b'file,rows,sha256,date,sender\n"a\n'])
+def test_a_damaged_manifest_is_refused(
+    tmp_path: Path, small_contract: Contract, manifest: bytes
+) -> None:
+    folder = deliver(tmp_path / "1", {ALPHA: "ID;X\n", BETA: "ID;X\n"})
+    (folder / "manifest.csv").write_bytes(manifest)
+    with pytest.raises(DeliveryRefused, match="bad_manifest"):
+        receive(folder, tmp_path / "state", date(2021, 1, 1))

@@ -1,5 +1,5 @@
--- One row per registered patient and per baseline lesion: how far it gets in the flow of the report,
--- and why no further.
+-- One row per registered patient and per baseline lesion: how far it gets in the flow of the
+-- report, and why no further.
 with
 
 patients as (

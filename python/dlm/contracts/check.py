@@ -191,7 +191,7 @@ def _form_problems(
             [
                 match_name(str(text))
                 for column in columns
-                for text in (column["header"], *column.get("aliases", ()))
+                for text in (column["header"], *_aliases(column))
             ],
         ),
         ("name", [column["name"] for column in columns]),
@@ -206,8 +206,7 @@ def _column_problems(
 ) -> Iterator[str]:
     if column["type"] not in COLUMN_TYPES:
         yield f"{place}: type {column['type']!r} is none of {', '.join(COLUMN_TYPES)}"
-    aliases = column.get("aliases", [])
-    if not isinstance(aliases, list) or not all(isinstance(alias, str) for alias in aliases):
+    if column.get("aliases", []) != _aliases(column):
         yield f"{place}: aliases is a list of texts"
     name = column.get("list")
     if (column["type"] == "code") != (name is not None):
@@ -219,6 +218,12 @@ def _column_problems(
         for value, labelled in (values or {}).items():
             if not labelled:
                 yield f"{place}: code list {name} has no English and Japanese label for {value}"
+
+
+def _aliases(column: dict[str, Any]) -> list[str]:
+    """The aliases of a column, as far as they are texts in a list."""
+    aliases = column.get("aliases")
+    return [each for each in aliases if isinstance(each, str)] if isinstance(aliases, list) else []
 
 
 def _dictionary_problems(

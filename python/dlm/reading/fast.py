@@ -83,13 +83,14 @@ def _whole_lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
     for block in blocks:
         end = block.rfind(b"\n") + 1
         if end:
-            yield kept + block[:end]
+            whole = kept + block[:end]
+            newline = b"\r\n" if whole.endswith(b"\r\n") else b"\n"
+            yield whole
             kept = block[end:]
         else:
             kept += block
         if len(kept) > LINE_LIMIT:
             raise NotSimple
-        newline = b"\r\n" if block.endswith(b"\r\n") else newline
     if kept:
         yield kept + newline
 

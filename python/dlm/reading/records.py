@@ -34,7 +34,7 @@ class Record:
 
     Attributes:
         line: physical line it starts on.
-        fields: its fields; what could be cut of it where there is a fault.
+        fields: its fields; where there is a fault, what could be cut and the rest as one.
         fault: why it goes to quarantine; None for a good one.
         ended: whether a newline ends it.
         bare: whether it ends with a line feed alone.
@@ -50,7 +50,10 @@ class Record:
 
 
 def cut_fields(text: str, delimiter: str) -> tuple[list[str], Fault | None]:
-    """The fields of one record without its newline, and what is wrong with its quotes."""
+    """The fields of one record without its newline, and what is wrong with its quotes.
+
+    Where something is, the last field is all that could not be cut.
+    """
     if '"' not in text:
         return text.split(delimiter), None
     fields: list[str] = []
@@ -59,16 +62,16 @@ def cut_fields(text: str, delimiter: str) -> tuple[list[str], Fault | None]:
         if text.startswith('"', at):
             close = _closing_quote(text, at + 1)
             if close < 0:
-                return fields, Fault.OPEN
+                return [*fields, text[at:]], Fault.OPEN
             after = close + 1
             if after < length and text[after] != delimiter:
-                return fields, Fault.AFTER
+                return [*fields, text[at:]], Fault.AFTER
             fields.append(text[at + 1 : close].replace('""', '"'))
         else:
             after = text.find(delimiter, at)
             after = length if after < 0 else after
             if '"' in text[at:after]:
-                return fields, Fault.INSIDE
+                return [*fields, text[at:]], Fault.INSIDE
             fields.append(text[at:after])
         if after == length:
             return fields, None

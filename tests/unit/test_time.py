@@ -1,0 +1,251 @@
+"""Time: a later delivery takes the place of an earlier one, and what was can be had again."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import builds
+import duckdb
+import pytest
+
+PATHOLOGY = "jcog/pathology.csv"
+VIABLE, NONVIABLE = "有", "無"
+
+
+def make_two_deliveries(folder: Path) -> dict[str, Any]:
+    """A whole trial, then a corrected pathology file: built after each, and as of the first."""
+    first, second = folder / "first", folder / "second"
+    state = {"DLM_STATE": str(folder / "state")}
+    steps = [
+        builds.run("dlm", "synth", "--seed", "7", "--faults", "none", "--out", str(first)),
+        build(folder / "then", state, "--deliveries", str(first), "--received", "2021-03-01"),
+    ]
+    told = correct(first, second, folder / "then" / "warehouse.duckdb")
+    steps += [
+        builds.run("dlm", "load", str(second), "--received", "2021-09-01", **state),
+        build(folder / "now", state, "--as-of", "latest"),
+        build(folder / "again", state, "--as-of", "2021-03-31"),
+    ]
+    return (
+        told
+        | state
+        | {
+            "folder": str(folder),
+            "codes": [step.returncode for step in steps],
+            "errors": "".join(step.stderr for step in steps if step.returncode),
+            "load_said": steps[2].stdout,
+        }
+    )
+
+
+def build(out: Path, state: dict[str, str], *words: str) -> Any:
+    return builds.run("dlm", "build", "--quiet", "--out", str(out), *words, **state)
+
+
+def correct(first: Path, second: Path, warehouse: Path) -> dict[str, Any]:
+    """The pathology file with a viable lesion made nonviable, a record gone and one renumbered."""
+    connection = duckdb.connect(str(warehouse), read_only=True)
+    (line,) = connection.execute(
+        "select min(r.delivery_line) from quality.endpoint_members as m "
+        "join quality.record_sources as r using (lesion_id) "
+        "where m.endpoint = 'npv' and m.subset = 'ct_mri' and m.state = 'viable' "
+        "and m.detail like 'pathology%' and r.form = 'pathology' and r.source = 'jcog'"
+    ).fetchall()[0]
+    counted = connection.execute(
+        "select lesion_id from quality.endpoint_members where endpoint = 'npv' and is_counted"
+    ).fetchall()
+    connection.close()
+    records = (first / PATHOLOGY).read_text(encoding="cp932").splitlines()
+    changed = records[line - 1].split(",")
+    changed[5] = NONVIABLE
+    free = [
+        number
+        for number, record in enumerate(records[1:], start=1)
+        if (f"{record.split(',')[0]}-L{int(record.split(',')[2]):02d}",) not in counted
+    ]
+    gone, renumbered = free[-1], free[-2]
+    moved = records[renumbered].split(",")
+    moved[2] = "97"
+    lesion = f"{changed[0]}-L{int(changed[2]):02d}"
+    told = {
+        "lesion": lesion,
+        "line": line,
+        "gone": "|".join(records[gone].split(",")[index] for index in (0, 2, 1)),
+        "renumbered": "|".join(records[renumbered].split(",")[index] for index in (0, 2, 1)),
+    }
+    records[line - 1], records[renumbered] = ",".join(changed), ",".join(moved)
+    del records[gone]
+    deliver(second, PATHOLOGY, "\n".join(records) + "\n", "cp932")
+    return told
+
+
+def deliver(folder: Path, name: str, text: str, encoding: str = "utf-8") -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode(encoding))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    (folder / "manifest.csv").write_text(
+        f"file,rows,sha256,date,sender\n{name},{text.count(chr(10)) - 1},{digest},2021-01-01,"
+        "jcog (synthetic)\n",
+        encoding="utf-8",
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    made = builds.once(tmp_path_factory, "two_deliveries", make_two_deliveries)
+    assert made["codes"] == [0] * 5, made["errors"]
+    return made
+
+
+@pytest.fixture
+def dlm(trial: dict[str, Any]) -> Callable[..., str]:
+    def call(*words: str, out: str = "now") -> str:
+        places = {"DLM_STATE": trial["DLM_STATE"], "DLM_OUT": f"{trial['folder']}/{out}"}
+        done = builds.run("dlm", *words, **places)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return call
+
+
+def manifest(trial: dict[str, Any], out: str) -> dict[str, Any]:
+    path = Path(trial["folder"]) / out / "manifest.json"
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def test_as_of_rebuilds_every_table_row_for_row(trial: dict[str, Any]) -> None:
+    then, again = manifest(trial, "then")["tables"], manifest(trial, "again")["tables"]
+    assert then == again
+    assert len(then) > 30
+    assert manifest(trial, "now")["tables"] != then
+
+
+def test_loading_says_what_the_delivery_lost(trial: dict[str, Any]) -> None:
+    assert "1 key changed, 1 vanished" in trial["load_said"]
+    assert f"{trial['gone']} (was {PATHOLOGY}, line" in trial["load_said"]
+    assert re.search(rf"{re.escape(trial['renumbered'])} is .*\|97\|", trial["load_said"], re.I)
+
+
+def test_what_was_lost_is_kept_for_stewards(dlm: Callable[..., str]) -> None:
+    query = "select rule_id, kind, form, record_key from quality.delivery_changes order by all"
+    rows = list(csv.reader(dlm("sql", query, "--format", "csv").splitlines()))[1:]
+    assert [row[:3] for row in rows] == [
+        ["GN14", "vanished", "pathology"],
+        ["GN16", "key_changed", "pathology"],
+    ]
+    assert dlm("sql", query, "--format", "csv", out="again").count("\n") == 1
+
+
+def test_the_calendar_is_told_from_the_last_receipt(dlm: Callable[..., str]) -> None:
+    query = (
+        "select distinct source, cast(as_of as varchar), status from quality.delivery_calendar "
+        "where form in ('pathology', 'redcap') order by all"
+    )
+    rows = list(csv.reader(dlm("sql", query, "--format", "csv").splitlines()))[1:]
+    assert rows == [
+        ["eortc", "2021-09-01", "on_time"],
+        ["jcog", "2021-09-01", "on_time"],
+        ["us", "2021-09-01", "missing"],
+    ]
+    rows = list(csv.reader(dlm("sql", query, "--format", "csv", out="again").splitlines()))[1:]
+    assert [row[1:] for row in rows] == [["2021-03-01", "late"]] * 3
+
+
+def test_diff_of_days_tells_records_by_column(
+    trial: dict[str, Any], dlm: Callable[..., str]
+) -> None:
+    rows = json.loads(dlm("diff", "2021-03-31", "2021-09-30", "--format", "json"))["records"]
+    assert {row["form"] for row in rows} == {"pathology"}
+    assert sorted(row["change"] for row in rows) == ["added", "changed", "gone", "gone"]
+    (changed,) = (row for row in rows if row["change"] == "changed")
+    assert changed["lesion_id"] == trial["lesion"]
+    assert (changed["column"], changed["old"], changed["new"]) == (
+        "viable_cells",
+        VIABLE,
+        NONVIABLE,
+    )
+    assert changed["new_line"] == trial["line"]
+
+
+def test_deliveries_are_compared_by_their_ids(
+    trial: dict[str, Any], dlm: Callable[..., str]
+) -> None:
+    ledger = (Path(trial["DLM_STATE"]) / "deliveries.jsonl").read_text(encoding="utf-8")
+    first, second = (json.loads(line)["delivery_id"] for line in ledger.splitlines())
+    by_id = dlm("diff", first, second[:8], "--format", "csv")
+    assert by_id == dlm("diff", "2021-03-01", "2021-09-01", "--format", "csv")
+    assert "0 difference(s)" in dlm("diff", first, first)
+
+
+def test_diff_of_builds_names_the_record_that_moved_the_number(
+    trial: dict[str, Any], dlm: Callable[..., str]
+) -> None:
+    folder = Path(trial["folder"])
+    said = dlm("diff", str(folder / "then"), str(folder / "now")).splitlines()
+    start = next(n for n, line in enumerate(said) if line.startswith("NPV CT + MRI "))
+    assert re.fullmatch(r"NPV CT \+ MRI [\d.]+ % \(\d+/\d+\) to [\d.]+ % \(\d+/\d+\):", said[start])
+    assert said[start + 1] == (
+        f"  lesion {trial['lesion']} became nonviable (was viable): pathology changed, "
+        f"{PATHOLOGY}, line {trial['line']}"
+    )
+    core = json.loads(dlm("diff", str(folder / "then"), str(folder / "now"), "--format", "json"))
+    (truth,) = (
+        row
+        for row in core["records"]
+        if row.get("column") == "reference_verdict" and row["lesion_id"] == trial["lesion"]
+    )
+    assert (truth["old"], truth["new"]) == ("viable", "nonviable")
+
+
+def test_trace_leads_to_file_and_line(trial: dict[str, Any], dlm: Callable[..., str]) -> None:
+    rows = list(csv.DictReader(dlm("trace", "npv", "ct_mri", "--format", "csv").splitlines()))
+    (row,) = (
+        row for row in rows if row["unit_id"] == trial["lesion"] and row["form"] == "pathology"
+    )
+    assert (row["state"], row["file"], row["line"]) == ("nonviable", PATHOLOGY, str(trial["line"]))
+    assert dlm("trace", "npv_ct_mri") == dlm("trace", "npv", "ct_mri")
+
+
+@pytest.mark.parametrize(
+    ("words", "number"),
+    [
+        (
+            ["npv", "ct_mri"],
+            "n_evaluable from marts.modality_concordance where population = "
+            "'ct_mri' and stratum = 'overall'",
+        ),
+        (
+            ["rfs_median_all_resected"],
+            "n from marts.km_summary where paramcd = 'RFS' and "
+            "group_value = 'all_resected' and conf_type = 'log'",
+        ),
+        (
+            ["flow", "patients", "dlm"],
+            "n from marts.patient_flow where unit = 'patients' and "
+            "step = 'dlm' and row_type = 'remaining'",
+        ),
+    ],
+)
+def test_what_is_traced_adds_up_to_the_number(
+    dlm: Callable[..., str], words: list[str], number: str
+) -> None:
+    rows = csv.DictReader(dlm("trace", *words, "--format", "csv").splitlines())
+    units = {row["unit_id"] for row in rows if row["is_counted"] == "True"}
+    assert str(len(units)) == dlm("sql", f"select {number}", "--format", "csv").split()[1]
+
+
+def test_every_claim_that_is_traced_is_published() -> None:
+    from dlm.trace import CLAIMS
+
+    path = builds.PROJECT / "seeds" / "reference" / "ref_published_claims.csv"
+    with path.open(encoding="utf-8") as handle:
+        assert {row["claim_id"] for row in csv.DictReader(handle)} >= CLAIMS.keys()
