@@ -93,6 +93,11 @@ def build(places: Places, options: Options, console: Console) -> Summary:
     try:
         finish_interrupted_publish(places.out)
         return _build(places, options, console)
+    except (OSError, duckdb.IOException) as error:
+        raise DlmError(
+            f"cannot read or write below {places.out}: {error}; what was published before is "
+            "untouched: make room or get the right to write, then build again"
+        ) from error
     finally:
         lock.release()
 
