@@ -72,6 +72,24 @@ def test_two_builds_of_one_input_are_identical(published: dict[str, Any], tmp_pa
     assert first == second
 
 
+def test_the_seeds_as_a_delivery_make_equal_core_and_marts(
+    published: dict[str, Any], tmp_path: Path
+) -> None:
+    delivery, out = tmp_path / "delivery", tmp_path / "out"
+    made = builds.run("dlm", "synth", "--seed", "1527", "--out", str(delivery))
+    assert made.returncode == 0, made.stderr
+    words = ["build", "--quiet", "--deliveries", str(delivery), "--out", str(out)]
+    done = builds.run("dlm", *words, DLM_STATE=str(tmp_path / "state"))
+    assert done.returncode == 0, done.stderr
+    ours, seeds = (
+        json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["tables"]
+        for folder in (out, Path(published["out"]))
+    )
+    compared = [name for name in seeds if name.startswith(("core.", "marts."))]
+    assert len(compared) > 15
+    assert [name for name in compared if ours[name] != seeds[name]] == []
+
+
 def test_the_warehouse_is_described_and_opens_in_older_clients(
     warehouse: duckdb.DuckDBPyConnection,
 ) -> None:
