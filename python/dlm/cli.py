@@ -139,7 +139,11 @@ def _parser() -> argparse.ArgumentParser:
     synth.add_argument("--scale", type=int, default=1, help="trials' worth of patients")
     synth.add_argument("--out", type=Path, required=True, metavar="DIR")
     synth.add_argument("--as", dest="layout", choices=["delivery", "seeds"], default="delivery")
-    synth.add_argument("--faults", default="few", help="none, few, or one kind of fault")
+    synth.add_argument(
+        "--faults",
+        default="few",
+        help="none, few (none that blocks publication), all, or one kind of fault",
+    )
 
     bench = add("bench", _bench, "measure, with a peer in the same run")
     bench.add_argument("what", choices=["overhead", "load"])
@@ -327,9 +331,9 @@ def _report(options: argparse.Namespace) -> int:
 def _synth(options: argparse.Namespace) -> int:
     from dlm.synthetic import FAULT_KINDS, write_trial
 
-    if options.faults not in ("none", "few", *FAULT_KINDS):
+    if options.faults not in ("none", "few", "all", *FAULT_KINDS):
         raise UsageError(
-            f"--faults {options.faults} is not known; choose none, few or one of: "
+            f"--faults {options.faults} is not known; choose none, few, all or one of: "
             + ", ".join(sorted(FAULT_KINDS))
         )
     if options.scale < 1:

@@ -25,8 +25,6 @@ EXPECTED = {
     "grade_inconsistent": ("staging.stg_%__pathology", "trg"),
     "late_mri": ("core.fct_lesion", "mri_in_time"),
     "lesion_size_implausible": ("core.fct_lesion", "baseline_size_mm"),
-    "pathology_missing": ("core.fct_lesion", "reference_reason"),
-    "read_after_surgery": ("core.fct_read", "not_accepted_reason"),
     "reader_missing": ("core.fct_read", "reader"),
     "reader_not_blinded": ("core.fct_read", "is_blinded"),
     "reason_missing": ("core.fct_read", "verdict_reason"),
@@ -36,16 +34,11 @@ EXPECTED = {
         "staging.stg_%__pathology",
         "viable_pct, necrosis_pct, fibrosis_pct, mucin_pct",
     ),
-    "size_of_gone": ("core.fct_read", "size_status"),
-    "viable_share_conflict": ("staging.stg_%__pathology", "viable_pct"),
 }
 LISTED = {
     "conflicting_duplicate": "conflicting_duplicates",
     "impossible_date": "unreadable_values",
     "number_as_text": "unreadable_values",
-    "orphan_followup": "orphan_records",
-    "orphan_lesion": "orphan_records",
-    "orphan_read": "orphan_records",
 }
 
 

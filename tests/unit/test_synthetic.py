@@ -20,7 +20,7 @@ from dlm.contracts import Contract, Form, load_contracts
 from dlm.deliveries import receive
 from dlm.synthetic import FAULT_KINDS, draw_trial, files, truth, write_trial
 from dlm.synthetic.common import FORMS, LESION, Tables, day_number, lesion_id
-from dlm.synthetic.faults import FAULTS, plant
+from dlm.synthetic.faults import FAULTS, FEW, plant
 
 PROJECT = Path(__file__).parents[2]
 SEEDS = PROJECT / "seeds"
@@ -355,10 +355,13 @@ def test_what_a_delivery_says_is_its_truth(tmp_path: Path) -> None:
 # ---------- faults
 
 
-def test_few_plants_each_kind_once(other_trial: Tables) -> None:
+@pytest.mark.parametrize("faults, kinds", [("few", FEW), ("all", FAULT_KINDS)])
+def test_several_plant_each_kind_once(
+    other_trial: Tables, faults: str, kinds: tuple[str, ...]
+) -> None:
     derived = truth.derive(other_trial)
-    _, found = plant(other_trial, derived, 3, "few")
-    assert Counter(finding.kind for finding in found) == dict.fromkeys(FAULT_KINDS, 1)
+    _, found = plant(other_trial, derived, 3, faults)
+    assert Counter(finding.kind for finding in found) == dict.fromkeys(kinds, 1)
     sources = {finding.source for finding in found}
     assert sources == {"eortc", "jcog", "us"}
 

@@ -45,7 +45,8 @@ def write_trial(
         out: where a delivery goes (``<source>/<form>.csv`` and ``manifest.csv``), or the seeds
             folder of a project (``<source>/<source>__<form>.csv``, their properties, ``load/``).
         layout: as a delivery, each source in its own encoding, or as dbt seeds in UTF-8.
-        faults: ``none``, ``few`` (one of each kind) or one of ``FAULT_KINDS``.
+        faults: ``none``, ``few`` (one of each kind that blocks no publication), ``all`` (one of
+            each kind) or one of ``FAULT_KINDS``.
         progress: told in a few words what is being done.
         truth_folder: where ``findings.csv`` and ``endpoints.csv`` go. By default ``truth`` in
             out; for the project's own seeds ``tests/oracle/seeds_truth``, so that dbt does not

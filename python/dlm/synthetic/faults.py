@@ -40,6 +40,7 @@ class Fault:
         site: first letters of the patients' ids, to spread the faults over the sources.
         adds: whether the changed record is one more, beside the one it was made from.
         raw: whether the new value is written as it stands, being no value of the column's type.
+        blocks: whether its rule is of severity S1, so that no build publishes with it.
     """
 
     rule_id: str
@@ -52,6 +53,7 @@ class Fault:
     site: str = ""
     adds: bool = False
     raw: bool = False
+    blocks: bool = False
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,14 @@ FAULTS: dict[str, Fault] = {
         "GN12", "registration", "cea", _set(cea="<5"), "not a plain number", site="US", raw=True
     ),
     "orphan_lesion": Fault(
-        "LE01", "lesion", "patient_id", _nobody, "patient not registered", site="JP", adds=True
+        "LE01",
+        "lesion",
+        "patient_id",
+        _nobody,
+        "patient not registered",
+        site="JP",
+        adds=True,
+        blocks=True,
     ),
     "segment_unknown": Fault(
         "LE04", "lesion", "segment", _set(segment="9"), "no such Couinaud segment", site="EU"
@@ -201,6 +210,7 @@ FAULTS: dict[str, Fault] = {
         where=_preop,
         site="EU",
         adds=True,
+        blocks=True,
     ),
     "conflicting_duplicate": Fault(
         "GN03",
@@ -229,6 +239,7 @@ FAULTS: dict[str, Fault] = {
         _set(size=7.0, size_status="measured"),
         "not visible, yet 7 mm",
         where=_preop_gone,
+        blocks=True,
     ),
     "reason_missing": Fault(
         "RD07",
@@ -257,6 +268,7 @@ FAULTS: dict[str, Fault] = {
         where=_operated_visible,
         site="JP",
         adds=True,
+        blocks=True,
     ),
     "reader_missing": Fault(
         "RD17", "read", "reader_id", _set(reader_id=""), "no reader", where=_preop, site="EU"
@@ -298,7 +310,7 @@ FAULTS: dict[str, Fault] = {
         "PA02",
         "pathology",
         "pathology_date",
-        lambda record: {"pathology_date": record["pathology_date"] - 40},
+        lambda record: {"pathology_date": record["pathology_date"] - 25},
         "report before the operation",
         who="without_dlm",
         where=_viable,
@@ -312,6 +324,7 @@ FAULTS: dict[str, Fault] = {
         "no viable cells, yet 20 % viable",
         who="without_dlm",
         where=_sterile,
+        blocks=True,
     ),
     "grade_inconsistent": Fault(
         "PA05",
@@ -334,10 +347,19 @@ FAULTS: dict[str, Fault] = {
         site="JP",
     ),
     "orphan_followup": Fault(
-        "FU01", "followup", "patient_id", _nobody, "patient not registered", site="EU", adds=True
+        "FU01",
+        "followup",
+        "patient_id",
+        _nobody,
+        "patient not registered",
+        site="EU",
+        adds=True,
+        blocks=True,
     ),
 }
 FAULT_KINDS = tuple(FAULTS)
+# What a trial may hold and yet be published: faults of severity S2 to S4.
+FEW = tuple(kind for kind, fault in FAULTS.items() if not fault.blocks)
 
 
 def plant(tables: Tables, derived: Derived, seed: int, faults: str) -> tuple[Tables, list[Finding]]:
@@ -347,7 +369,8 @@ def plant(tables: Tables, derived: Derived, seed: int, faults: str) -> tuple[Tab
         tables: filed forms; left as they are.
         derived: what is derived from them, which tells where a fault does no harm.
         seed: seed of the trial.
-        faults: ``none``, ``few`` (each kind once) or one kind.
+        faults: ``none``, ``few`` (once each kind that does not block publication), ``all`` (each
+            kind once) or one kind.
 
     Returns:
         The forms with the faults, and what was planted.
@@ -357,17 +380,18 @@ def plant(tables: Tables, derived: Derived, seed: int, faults: str) -> tuple[Tab
     """
     if faults == "none":
         return tables, []
-    if faults != "few" and faults not in FAULTS:
-        raise ValueError(f"unknown fault {faults!r}; choose none, few or one of {FAULT_KINDS}")
+    several = {"few": FEW, "all": FAULT_KINDS}
+    if faults not in (*several, *FAULTS):
+        raise ValueError(f"unknown fault {faults!r}; choose none, few, all or one of {FAULT_KINDS}")
     changed = {form: frame.copy() for form, frame in tables.items()}
-    kinds = FAULT_KINDS if faults == "few" else (faults,)
+    kinds = several.get(faults, (faults,))
     rng = stream(seed, "faults")
     hosts = _hosts(derived)
     findings = []
     for kind in kinds:
         row = _draw_record(changed, FAULTS[kind], hosts, rng)
         if row is None:
-            if faults == "few":
+            if faults in several:
                 continue
             raise ValueError(f"this trial has no record in which to plant {kind}")
         # No patient gets two faults, so that one does not hide the other.

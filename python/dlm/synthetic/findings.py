@@ -29,7 +29,6 @@ COLUMNS = (
     "column_name",
     "detail",
 )
-PATHOLOGY_DAYS = 30
 FOLLOWUP_DAYS = 365
 
 
@@ -228,22 +227,6 @@ def _no_contrast(tables: Tables, derived: Derived) -> list[Finding]:
     )
 
 
-def _no_pathology(tables: Tables, derived: Derived) -> list[Finding]:
-    """SU06: resected, but no pathology within 30 days."""
-    frame = tables["disposition"]
-    frame = frame[frame["action"] == "resected"]
-    slides = tables["pathology"][[*LESION, "pathology_date"]].drop_duplicates(LESION)
-    frame = frame.merge(slides, on=LESION, how="left")
-    return _say(
-        "pathology_missing",
-        "SU06",
-        "disposition",
-        frame[frame["pathology_date"].isna()],
-        "specimen_id",
-        "no pathology of a resected lesion",
-    )
-
-
 def _blind_resections(tables: Tables, derived: Derived) -> list[Finding]:
     """SU10: resected without being seen by ultrasound, and no reason given."""
     frame = tables["disposition"]
@@ -288,7 +271,6 @@ NATURAL: tuple[Callable[[Tables, Derived], list[Finding]], ...] = (
     _no_mri,
     _torn_readers,
     _no_contrast,
-    _no_pathology,
     _blind_resections,
     _not_followed,
 )

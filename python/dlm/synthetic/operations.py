@@ -17,6 +17,8 @@ from dlm.synthetic.common import (
 )
 from dlm.synthetic.lesions import LEFT_SEGMENTS
 
+SPECIMEN_MEASURES = ["viable_pct", "necrosis_pct", "fibrosis_pct", "mucin_pct", "path_size", "trg"]
+
 
 def sample_stages(rng: np.random.Generator, patients: pd.DataFrame) -> pd.DataFrame:
     """One row per patient with the stages as they went; ``nan`` dates where nothing was done.
@@ -161,10 +163,13 @@ def _segments_removed(dispositions: pd.DataFrame) -> pd.DataFrame:
 
 
 def build_pathology(rng: np.random.Generator, dispositions: pd.DataFrame) -> pd.DataFrame:
-    """Pathology of the resected lesions, one row per lesion and specimen; a few never come."""
+    """Pathology of the resected lesions, one row per lesion and specimen.
+
+    A few specimens were found but could not be judged: a destroyed block, a fragmented slice.
+    """
     resected = dispositions[dispositions["action"] == "resected"].reset_index(drop=True)
     n = len(resected)
-    reported = ~chance(rng, n, 0.006)
+    unjudged = chance(rng, n, 0.006)
     frame = specimen_rows(
         rng,
         resected["p"].to_numpy(),
@@ -174,8 +179,11 @@ def build_pathology(rng: np.random.Generator, dispositions: pd.DataFrame) -> pd.
         resected["_size_after"].to_numpy(),
         lost=chance(rng, n, np.where(resected["_ct_gone"].to_numpy(), 0.07, 0.004)),
     )
+    frame.loc[unjudged, "specimen_found"] = "yes"
+    frame.loc[unjudged, "viable_cells"] = "not_evaluable"
+    frame.loc[unjudged, SPECIMEN_MEASURES] = np.nan
     frame["_specimen"] = resected["_specimen"]
-    return frame[reported].reset_index(drop=True)
+    return frame
 
 
 def _report_dates(rng: np.random.Generator, resected: pd.DataFrame) -> Floats:
