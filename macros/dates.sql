@@ -42,8 +42,8 @@ then typed.
             then cast(
                 {{ era.year_zero }}
                 + cast(regexp_extract({{ text }}, '{{ era_pattern(era) }}', 2) as integer)
-                as varchar
-            ) || substr({{ text }}, strpos({{ text }}, '/'))
+                as string
+            ) || substr({{ text }}, instr({{ text }}, '/'))
         {%- endfor %}
         else {{ text }}
     end

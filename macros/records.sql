@@ -8,7 +8,7 @@ Records of one form from every source: united, told apart by key, limited to the
         concat_ws(
             '|',
             {%- for part in parts %}
-            coalesce(cast({{ part }} as varchar), ''){{ ',' if not loop.last }}
+            coalesce(cast({{ part }} as string), ''){{ ',' if not loop.last }}
             {%- endfor %}
         )
     )
@@ -107,7 +107,7 @@ Natural key of a finding as people cite it: JP07-012|visit 3, with the lesion wh
     concat_ws(
         '|',
         {{ relation }}patient_id,
-        'visit ' || cast({{ relation }}visit_no as varchar),
+        'visit ' || cast({{ relation }}visit_no as string),
         {{ relation }}lesion_id
     )
 {%- endmacro %}

@@ -21,25 +21,31 @@ translation. The Japanese long vowel mark is a letter here; clean_id reads it as
 -#}
 {% macro clean_text(text) -%}
     {%- set wide = (
-        '！＂＃＄％＆＇（）＊＋，－．／０１２３４５６７８９：；＜＝＞？＠'
-        ~ 'ＡＢＣＤＥＦＧＨＩＪＫＬＭＮＯＰＱＲＳＴＵＶＷＸＹＺ［＼］＾＿｀'
+        '！＂＃＄％＆（）＊＋，－．／０１２３４５６７８９：；＜＝＞？＠'
+        ~ 'ＡＢＣＤＥＦＧＨＩＪＫＬＭＮＯＰＱＲＳＴＵＶＷＸＹＺ［］＾＿｀'
         ~ 'ａｂｃｄｅｆｇｈｉｊｋｌｍｎｏｐｑｒｓｔｕｖｗｘｙｚ｛｜｝～'
         ~ '\u3000\u00a0\u2002\u2003\u2007\u2009\u202f\u2010\u2011\u2012\u2013\u2014\u2015\u2212'
     ) -%}
     {%- set plain = (
-        '!"#$%&\'\'()*+,-./0123456789:;<=>?@'
-        ~ 'ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`'
+        '!"#$%&()*+,-./0123456789:;<=>?@'
+        ~ 'ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_`'
         ~ 'abcdefghijklmnopqrstuvwxyz{|}~'
         ~ '       -------'
     ) -%}
     {#- The first and last wide ASCII character span them all; the other marks are listed. -#}
-    {%- set wide_characters = '[！-～' ~ wide[94:] ~ ']' -%}
+    {%- set wide_characters = '[！-～' ~ wide[92:] ~ ']' -%}
     nullif(
         trim(
             case
                 when bit_length({{ text }}) = 8 * length({{ text }}) then {{ text }}
                 when {{ matches(text, wide_characters) }}
-                    then translate({{ text }}, '{{ wide }}', '{{ plain }}')
+                    {#- Quote and backslash are escaped differently in the engines' literals. -#}
+                    then replace(
+                        replace(
+                            translate({{ text }}, '{{ wide }}', '{{ plain }}'), '＇', chr(39)
+                        ),
+                        '＼', chr(92)
+                    )
                 else {{ text }}
             end
         ),
@@ -102,7 +108,7 @@ kept as written, so that it shows up as an unknown label instead of vanishing.
 {% macro lesion_id(patient_id='patient_id', lesion_no='lesion_no') -%}
     {{ patient_id }} || '-L'
     || case
-        when {{ lesion_no }} between 0 and 9 then '0' || cast({{ lesion_no }} as varchar)
-        else cast({{ lesion_no }} as varchar)
+        when {{ lesion_no }} between 0 and 9 then '0' || cast({{ lesion_no }} as string)
+        else cast({{ lesion_no }} as string)
     end
 {%- endmacro %}

@@ -7,10 +7,10 @@ quality.unmapped_values find it; a declared missing code is null and not an erro
 {#- File and line of a raw row, known only when the strict loader filled the raw tables. -#}
 {% macro provenance() -%}
     {%- if var('loaded_by_dlm') -%}
-    cast(_file as varchar) as delivery_file,
+    cast(_file as string) as delivery_file,
         cast(_line as bigint) as delivery_line
     {%- else -%}
-    cast(null as varchar) as delivery_file,
+    cast(null as string) as delivery_file,
         cast(null as bigint) as delivery_line
     {%- endif -%}
 {%- endmacro %}
@@ -283,7 +283,7 @@ staged as (
     concat_ws(
         '|',
         {%- for name in form_key(form) %}
-        coalesce(cast({{ name }} as varchar), {{ name }}_clean, ''){{ ',' if not loop.last }}
+        coalesce(cast({{ name }} as string), {{ name }}_clean, ''){{ ',' if not loop.last }}
         {%- endfor %}
     )
 {%- endmacro %}

@@ -5,7 +5,7 @@
 {% macro print_decimals(x, decimals) -%}
     case {{ decimals }}
     {%- for places in range(4) %}
-        when {{ places }} then cast(cast({{ x }} as decimal(18, {{ places }})) as varchar)
+        when {{ places }} then cast(cast({{ x }} as decimal(18, {{ places }})) as string)
     {%- endfor %}
     end
 {%- endmacro %}

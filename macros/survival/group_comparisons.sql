@@ -298,7 +298,7 @@
 
     select
         {{ key }},
-        cast(index_group as varchar) || ' vs ' || cast(reference_group as varchar) as hr_contrast,
+        cast(index_group as string) || ' vs ' || cast(reference_group as string) as hr_contrast,
         beta as log_hazard_ratio,
         std_err,
         exp(beta) as hazard_ratio,

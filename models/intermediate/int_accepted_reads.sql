@@ -37,7 +37,7 @@ exams as (
         min(reader_rank) as best_rank,
         min_by(
             read_key,
-            cast(reader_rank as varchar) || coalesce(reader_id, '~') || '|' || read_key
+            cast(reader_rank as string) || coalesce(reader_id, '~') || '|' || read_key
         ) as first_read_key,
         count(distinct verdict) as n_verdicts,
         count(*) as n_reads,

@@ -20,7 +20,7 @@ npv as (
         members.lesion_id as unit_id,
         members.patient_id,
         members.lesion_id,
-        cast(null as varchar) as group_value,
+        cast(null as string) as group_value,
         members.is_evaluable as is_counted,
         case
             when members.is_evaluable then lesions.reference_verdict
@@ -39,11 +39,11 @@ survival as (
         'patient' as unit,
         patient_id as unit_id,
         patient_id,
-        cast(null as varchar) as lesion_id,
+        cast(null as string) as lesion_id,
         resection_group as group_value,
         true as is_counted,
         case cnsr when 0 then 'event' else 'censored' end
-        || ' at day ' || cast(aval as varchar) as state,
+        || ' at day ' || cast(aval as string) as state,
         case cnsr when 0 then evntdesc else cnsdtdsc end
         || ', ' || srcdom || ' ' || srcseq as detail
     from times
@@ -54,8 +54,8 @@ survival as (
         'patient' as unit,
         patient_id as unit_id,
         patient_id,
-        cast(null as varchar) as lesion_id,
-        cast(null as varchar) as group_value,
+        cast(null as string) as lesion_id,
+        cast(null as string) as group_value,
         false as is_counted,
         reason as state,
         detail
@@ -70,7 +70,7 @@ flow as (
         unit_id,
         patient_id,
         lesion_id,
-        cast(null as varchar) as group_value,
+        cast(null as string) as group_value,
         true as is_counted,
         case last_step
             {%- for step in flow_steps() %}

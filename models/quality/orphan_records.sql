@@ -59,7 +59,7 @@ orphans as (
         '{{ form }}' as form,
         '{{ parent }}' as missing_parent,
         records.patient_id,
-        {{ 'records.lesion_id' if 'lesion' in parents[form] + [form] else 'cast(null as varchar)' }}
+        {{ 'records.lesion_id' if 'lesion' in parents[form] + [form] else 'cast(null as string)' }}
             as lesion_id,
         records.record_key,
         records.delivery_file,

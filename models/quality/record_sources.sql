@@ -20,7 +20,7 @@ records as (
         {%- if form_columns(form) | selectattr('name', 'equalto', 'lesion_no') | list %}
         lesion_id,
         {%- else %}
-        cast(null as varchar) as lesion_id,
+        cast(null as string) as lesion_id,
         {%- endif %}
         payload_hash,
         delivery_file,
@@ -40,7 +40,7 @@ select
     records.patient_id,
     records.lesion_id,
     records.payload_hash,
-    cast(files.delivery_id as varchar) as delivery_id,
+    cast(files.delivery_id as string) as delivery_id,
     records.delivery_file,
     records.delivery_line
 from records

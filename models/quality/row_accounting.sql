@@ -27,8 +27,8 @@ counted as (
     {%- for source, form, table in raw_tables %}
     select
         '{{ source }}' as source,
-        cast(null as varchar) as site_id,
-        {{ "'" ~ form ~ "'" if form else 'cast(null as varchar)' }} as form,
+        cast(null as string) as site_id,
+        {{ "'" ~ form ~ "'" if form else 'cast(null as string)' }} as form,
         'seeds/{{ source }}/{{ table }}.csv' as file,
         count(*) as records_in,
         (select count(*) from (select distinct * from {{ ref(table) }}) as records) as loaded
@@ -53,10 +53,10 @@ accounted as (
 )
 {% endif %}
 select
-    cast(source as varchar) as source,
-    cast(site_id as varchar) as site_id,
-    cast(form as varchar) as form,
-    cast(file as varchar) as file,
+    cast(source as string) as source,
+    cast(site_id as string) as site_id,
+    cast(form as string) as form,
+    cast(file as string) as file,
     cast(records_in as bigint) as records_in,
     cast(loaded as bigint) as loaded,
     cast(quarantined as bigint) as quarantined,

@@ -1,6 +1,6 @@
 -- Without a cut-off every record key of staging reaches its core table.
 {%- if var('cutoff') %}
-select cast(null as varchar) as record_key
+select cast(null as string) as record_key
 where false
 {%- else %}
 with

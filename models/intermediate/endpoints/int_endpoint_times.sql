@@ -81,7 +81,7 @@ expected as (
         patients.surgery_date as startdt,
         patients.resection_group,
         patients.resection_group_reason,
-        concat_ws('|', patients.patient_id, 'stage ' || cast(day_zeros.day_zero_stage as varchar))
+        concat_ws('|', patients.patient_id, 'stage ' || cast(day_zeros.day_zero_stage as string))
             as day_zero_reference,
         endpoints.paramcd,
         endpoints.param,
@@ -266,6 +266,6 @@ select
         when aval < 0
             then
                 coalesce(event_description, censoring_description)
-                || ' on ' || cast(adt as varchar) || ', day 0 on ' || cast(startdt as varchar)
+                || ' on ' || cast(adt as string) || ', day 0 on ' || cast(startdt as string)
     end as exclusion_detail
 from timed

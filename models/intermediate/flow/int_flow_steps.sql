@@ -31,7 +31,7 @@ patient_steps as (
     select
         patients.patient_id as unit_id,
         patients.patient_id,
-        cast(null as varchar) as lesion_id,
+        cast(null as string) as lesion_id,
         case
             when patients.has_evaluable_confirmed_dlm then 5
             when patients.has_confirmed_dlm then 4

@@ -6,31 +6,31 @@ endpoint_times as (
 )
 
 select
-    cast(patient_id as varchar) as patient_id,
-    cast(patient_key as varchar) as patient_key,
-    cast(site_id as varchar) as site_id,
+    cast(patient_id as string) as patient_id,
+    cast(patient_key as string) as patient_key,
+    cast(site_id as string) as site_id,
 
     ---------- endpoint
-    cast(paramcd as varchar) as paramcd,
-    cast(param as varchar) as param,
+    cast(paramcd as string) as paramcd,
+    cast(param as string) as param,
 
     ---------- time
     cast(startdt as date) as startdt,
     cast(adt as date) as adt,
     cast(aval as integer) as aval,
     cast(cnsr as integer) as cnsr,
-    cast(evntdesc as varchar) as evntdesc,
-    cast(cnsdtdsc as varchar) as cnsdtdsc,
-    cast(date_precision as varchar) as date_precision,
+    cast(evntdesc as string) as evntdesc,
+    cast(cnsdtdsc as string) as cnsdtdsc,
+    cast(date_precision as string) as date_precision,
 
     ---------- source record
-    cast(srcdom as varchar) as srcdom,
-    cast(srcvar as varchar) as srcvar,
-    cast(srcseq as varchar) as srcseq,
+    cast(srcdom as string) as srcdom,
+    cast(srcvar as string) as srcvar,
+    cast(srcseq as string) as srcseq,
 
     ---------- group
-    cast(resection_group as varchar) as resection_group,
-    cast(resection_group_reason as varchar) as resection_group_reason,
+    cast(resection_group as string) as resection_group,
+    cast(resection_group_reason as string) as resection_group_reason,
 
     ---------- stamp
     cast({{ cutoff_date() or 'null' }} as date) as cutoff_date

@@ -44,7 +44,7 @@ earlier_series as (
         {{ wilson_upper('nonviable', 'evaluated') }} as ci_upper,
         'Wilson' as interval_method,
         false as is_this_trial,
-        cast(null as varchar) as population
+        cast(null as string) as population
     from published
 ),
 
@@ -93,13 +93,13 @@ evidence as (
 )
 
 select
-    cast(study as varchar) as study,
+    cast(study as string) as study,
     year,
-    cast(unit as varchar) as unit,
-    cast(index_test as varchar) as index_test,
-    cast(stratum as varchar) as stratum,
-    cast(parent_stratum as varchar) as parent_stratum,
-    cast(reference_standard as varchar) as reference_standard,
+    cast(unit as string) as unit,
+    cast(index_test as string) as index_test,
+    cast(stratum as string) as stratum,
+    cast(parent_stratum as string) as parent_stratum,
+    cast(reference_standard as string) as reference_standard,
 
     ---------- share nonviable
     nonviable,
@@ -110,9 +110,9 @@ select
     interval_method,
 
     ---------- provenance
-    cast(evidence_status as varchar) as evidence_status,
+    cast(evidence_status as string) as evidence_status,
     is_this_trial,
-    cast(population as varchar) as population,
-    cast(source as varchar) as source
+    cast(population as string) as population,
+    cast(source as string) as source
 from evidence
 order by is_this_trial, year, study, index_test, stratum

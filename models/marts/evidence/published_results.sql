@@ -100,10 +100,10 @@ computed_counts as (
         select
             '{{ claim }}' as claim_id,
             cast(coalesce(sum(n), 0) as double) as computed_numeric,
-            cast(null as varchar) as computed_text,
+            cast(null as string) as computed_text,
             cast(null as bigint) as numerator,
             cast(null as bigint) as denominator,
-            cast(null as varchar) as caveat
+            cast(null as string) as caveat
         from flow
         where
             step = '{{ step }}'
@@ -115,10 +115,10 @@ computed_counts as (
     select
         'flow_no_confirmed_patients' as claim_id,
         cast(coalesce(sum(n), 0) as double) as computed_numeric,
-        cast(null as varchar) as computed_text,
+        cast(null as string) as computed_text,
         cast(null as bigint) as numerator,
         cast(null as bigint) as denominator,
-        cast(null as varchar) as caveat
+        cast(null as string) as caveat
     from flow
     where step = 'confirmed_dlm' and unit = 'patients' and row_type = 'excluded'
 ),
@@ -127,11 +127,11 @@ registration_period as (
     select
         'registration_period' as claim_id,
         cast(null as double) as computed_numeric,
-        substr(cast(min(registration_date) as varchar), 1, 7)
-        || ' to ' || substr(cast(max(registration_date) as varchar), 1, 7) as computed_text,
+        substr(cast(min(registration_date) as string), 1, 7)
+        || ' to ' || substr(cast(max(registration_date) as string), 1, 7) as computed_text,
         cast(null as bigint) as numerator,
         cast(null as bigint) as denominator,
-        cast(null as varchar) as caveat
+        cast(null as string) as caveat
     from patients
 ),
 
@@ -140,10 +140,10 @@ computed_shares as (
         select
             '{{ claim }}' as claim_id,
             100e0 * {{ proportion(numerator, 'n_evaluable') }} as computed_numeric,
-            cast(null as varchar) as computed_text,
+            cast(null as string) as computed_text,
             {{ numerator }} as numerator,
             n_evaluable as denominator,
-            cast(null as varchar) as caveat
+            cast(null as string) as caveat
         from concordance
         where population = '{{ population }}'
         {% if not loop.last %}union all{% endif %}
@@ -155,10 +155,10 @@ computed_characteristics as (
         select
             '{{ claim }}' as claim_id,
             {{ statistic }} as computed_numeric,
-            cast(null as varchar) as computed_text,
+            cast(null as string) as computed_text,
             cast(null as bigint) as numerator,
             n as denominator,
-            cast(null as varchar) as caveat
+            cast(null as string) as caveat
         from operated_characteristics
         where characteristic = '{{ characteristic }}'
         {% if not loop.last %}union all{% endif %}
@@ -170,7 +170,7 @@ computed_size as (
     select
         'size_median' as claim_id,
         {{ quantile_type7('baseline_size_mm / 10e0', 0.5) }} as computed_numeric,
-        cast(null as varchar) as computed_text,
+        cast(null as string) as computed_text,
         cast(null as bigint) as numerator,
         cast(count(baseline_size_mm) as bigint) as denominator,
         'computed: diameter at baseline, before chemotherapy' as caveat
@@ -215,10 +215,10 @@ computed_sites as (
         select
             '{{ claim }}' as claim_id,
             cast(count(distinct {{ counted }}) as double) as computed_numeric,
-            cast(null as varchar) as computed_text,
+            cast(null as string) as computed_text,
             cast(null as bigint) as numerator,
             cast(null as bigint) as denominator,
-            cast(null as varchar) as caveat
+            cast(null as string) as caveat
         from sites
         where region = '{{ region }}'
         {% if not loop.last %}union all{% endif %}
@@ -281,21 +281,21 @@ judged as (
 )
 
 select
-    cast(claim_id as varchar) as claim_id,
-    cast(topic as varchar) as topic,
-    cast(population as varchar) as population,
-    cast(statistic as varchar) as statistic,
-    cast(unit as varchar) as unit,
+    cast(claim_id as string) as claim_id,
+    cast(topic as string) as topic,
+    cast(population as string) as population,
+    cast(statistic as string) as statistic,
+    cast(unit as string) as unit,
 
     ---------- published and computed
-    cast(published_value as varchar) as published_value,
-    cast(computed_value as varchar) as computed_value,
+    cast(published_value as string) as published_value,
+    cast(computed_value as string) as computed_value,
     computed_numeric,
     numerator,
     denominator,
 
     ---------- verdict
-    cast(claim_status as varchar) as claim_status,
+    cast(claim_status as string) as claim_status,
     status,
     case
         when status = 'context' then 'said about the trial or of other series, not a result of it'
@@ -312,7 +312,7 @@ select
         else ''
     end
     || coalesce('; ' || caveat, '') as reason,
-    cast(source as varchar) as source,
-    cast(note as varchar) as note
+    cast(source as string) as source,
+    cast(note as string) as note
 from judged
 order by topic, claim_id

@@ -38,7 +38,7 @@ settings as (
 )
 
 select
-    cast(setting as varchar) as setting,
-    cast(value as varchar) as value,
-    cast(description as varchar) as description
+    cast(setting as string) as setting,
+    cast(value as string) as value,
+    cast(description as string) as description
 from settings

@@ -38,10 +38,10 @@ curve as (
 )
 
 select
-    cast(paramcd as varchar) as paramcd,
-    cast(grouping as varchar) as grouping,
-    cast(group_value as varchar) as group_value,
-    cast(conf_type as varchar) as conf_type,
+    cast(paramcd as string) as paramcd,
+    cast(grouping as string) as grouping,
+    cast(group_value as string) as group_value,
+    cast(conf_type as string) as conf_type,
     cast(time_value as integer) as time_days,
 
     ---------- counts

@@ -81,10 +81,10 @@ followup_medians as (
 )
 
 select
-    cast(medians.paramcd as varchar) as paramcd,
-    cast(medians.grouping as varchar) as grouping,
-    cast(medians.group_value as varchar) as group_value,
-    cast(medians.conf_type as varchar) as conf_type,
+    cast(medians.paramcd as string) as paramcd,
+    cast(medians.grouping as string) as grouping,
+    cast(medians.group_value as string) as group_value,
+    cast(medians.conf_type as string) as conf_type,
     cast(sizes.n as bigint) as n,
     cast(sizes.events as bigint) as events,
 

@@ -41,8 +41,8 @@ hazard_ratios as (
 )
 
 select
-    cast(compared.paramcd as varchar) as paramcd,
-    cast(compared.grouping as varchar) as grouping,
+    cast(compared.paramcd as string) as paramcd,
+    cast(compared.grouping as string) as grouping,
     cast(coalesce(log_rank.n_groups, 0) as bigint) as n_groups,
 
     ---------- log-rank test
@@ -54,17 +54,17 @@ select
     cast(hazard_ratios.hazard_ratio as double) as hazard_ratio,
     cast(hazard_ratios.hr_lower as double) as hr_lower,
     cast(hazard_ratios.hr_upper as double) as hr_upper,
-    cast(hazard_ratios.hr_contrast as varchar) as hr_contrast,
+    cast(hazard_ratios.hr_contrast as string) as hr_contrast,
 
     ---------- how to read it
-    cast('exploratory' as varchar) as label,
+    cast('exploratory' as string) as label,
     cast(case
         when coalesce(log_rank.n_groups, 0) < 2 then 'fewer than two groups'
         when log_rank.logrank_chi2 is null then 'no event while two groups are at risk'
         when log_rank.n_groups > 2 then 'no hazard ratio for more than two groups'
         when hazard_ratios.hazard_ratio is null
             then 'hazard ratio not finite: a group has no event while the other is at risk'
-    end as varchar) as not_estimable_reason
+    end as string) as not_estimable_reason
 from compared
 left join log_rank using (paramcd, grouping)
 left join hazard_ratios using (paramcd, grouping)
