@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from loading import ERROR, LOGICAL, date_cell, formula, read_bytes, spec_of, workbook
+from loading import ERROR, LOGICAL, Cell, date_cell, formula, read_bytes, spec_of, workbook
 
 from dlm.contracts import load_contracts
 from dlm.errors import DeliveryRefused
@@ -90,6 +90,20 @@ J_BOTH = [J_FIRST, J_SECOND]
 X_HEAD: list[object] = list(E_HEAD.strip().split(";"))
 X_ONE: list[object] = [*E_FIRST[:3], None, None]
 GOOD_BOOK = workbook(("outcome", [X_HEAD, X_ONE]))
+SHEET = "xl/worksheets/sheet1.xml"
+
+
+def spoiled(part: str, old: str, new: str) -> bytes:
+    """A good workbook with a text in one of its parts replaced, or with one part more."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(GOOD_BOOK)) as source, zipfile.ZipFile(buffer, "w") as archive:
+        for name in source.namelist():
+            text = source.read(name).decode()
+            archive.writestr(name, text.replace(old, new) if name == part else text)
+        if part not in source.namelist():
+            archive.writestr(part, new)
+    return buffer.getvalue()
+
 
 CASES = [
     # ------------------------------------------------ what the file is
@@ -128,6 +142,13 @@ CASES = [
         suffix=".csv.gz",
     ),
     e("gzip_web_page", gzip.compress(b"<html><head>"), "web_page", suffix=".csv.gz"),
+    e("gzip_in_gzip", gzip.compress(gzip.compress(b"x")), "compressed", suffix=".csv.gz"),
+    e("gzip_second_member_cut",
+      gzip.compress(E_HEAD.encode()) + gzip.compress(E_ONE.encode())[:-5], "damaged_gzip",
+      suffix=".csv.gz"),
+    e("gzip_members",
+      gzip.compress((E_HEAD + E_ONE).encode()) + gzip.compress(E_TWO.encode()), suffix=".csv.gz",
+      loaded=BOTH),
     e("gzip_good", gzip.compress(E_GOOD.encode()), suffix=".csv.gz", loaded=BOTH),
     # ------------------------------------------------ characters
     e("nul", E_HEAD.encode() + b"EU01-001;\x00;1;;\n", "nul_byte"),
@@ -144,6 +165,13 @@ CASES = [
     j("cp932_damaged", (J_HEAD + J_ONE).encode("cp932") + b"\x81\n", "undecodable"),
     j("utf8_damaged_is_no_cp932", J_GOOD.encode()[:-2] + b"\xff\n", "undecodable"),
     j("utf8_with_cp932_record", J_HEAD.encode() + J_ONE.encode("cp932"), "undecodable"),
+    j("cp932_unassigned_byte", J_GOOD.encode("cp932") + b"\x80,,,,\n", "undecodable"),
+    j("cp932_5c_in_character", (J_HEAD + "JP01-001,表示ソ,,,\n").encode("cp932"),
+      loaded=[["JP01-001", "表示ソ", "", "", ""]]),
+    e("utf32", E_GOOD.encode("utf-32"), "nul_byte"),
+    e("utf16_lone_surrogate", codecs.BOM_UTF16_LE + E_HEAD.encode("utf-16-le") + b"\x00\xd8",
+      "undecodable"),
+    e("two_marks", b"\xef\xbb\xbf" * 2 + E_GOOD.encode(), "missing_column"),
     j("euc_jp", J_GOOD.encode("euc-jp"), "undecodable"),
     # ------------------------------------------------ header
     e("no_header", E_ONE + E_TWO, "no_header"),
@@ -187,6 +215,30 @@ CASES = [
     e("phone_in_text", action("call +32 2 774 16 11"), "private_data", stem="disposition"),
     e("birth_date_in_text", action("born 12/03/1957"), "private_data", stem="disposition"),
     e("bare_birth_date_in_text", action("12.03.1957"), "private_data", stem="disposition"),
+    e("phone_full_width", action("０９０－１２３４－５６７８"), "private_data", stem="disposition"),
+    e("phone_london", action("020 7946 0958"), "private_data", stem="disposition"),
+    e("phone_with_zero", action("+32(0)2 774 16 11"), "private_data", stem="disposition"),
+    e("mail_disguised", action("john(at)hosp.org"), "private_data", stem="disposition"),
+    e("birth_date_era", action("S32.3.12生"), "private_data", stem="disposition"),
+    e("twelve_digits_in_text", action("1234 5678 9012"), "private_data", stem="disposition"),
+    e("name_inside_text", action("patient John Smith refused"), "private_data", stem="disposition"),
+    e("name_inside_japanese", action("患者 山田太郎 拒否"), "private_data", stem="disposition"),
+    e("name_in_kana", action("ヤマダ タロウ"), "private_data", stem="disposition"),
+    e("name_labelled", action("Name: Kowalski"), "private_data", stem="disposition"),
+    e("name_with_apostrophe", action("Mrs. O'Brien"), "private_data", stem="disposition"),
+    e("street_shortened", action("Hauptstr. 12, 68167 Mannheim"), "private_data",
+      stem="disposition"),
+    e("chome", action("築地5丁目1-1"), "private_data", stem="disposition"),
+    e("name_in_date_column", E_HEAD + "EU01-001;John Smith;1;;\n", "private_data"),
+    e("rare_name_as_identifier", E_HEAD + "Kowalski Zbigniew;;1;;\n", "private_data"),
+    e("surname_as_identifier", E_HEAD + "Kowalski;;1;;\n", "private_data"),
+    j("kanji_as_identifier", J_HEAD + "山本彩,,生存,,\n", "private_data"),
+    e("social_security_as_identifier", E_HEAD + "123-45-6789;;1;;\n", "private_data"),
+    e("name_after_bad_quote", E_GOOD + 'EU01-003;"a"b;1;John Smith;\n', "private_data"),
+    e("name_beside_stray_newline", E_GOOD + "EU01-003;John Smith\rx;1;;\n", "private_data"),
+    e("header_next_of_kin", E_GOOD.replace("CAUSE", "CAUSE;next of kin"), "private_data"),
+    e("header_german_number", E_GOOD.replace("CAUSE", "CAUSE;Aufnahmenummer"), "private_data"),
+    j("header_insurer", J_GOOD.replace("死因", "死因,被保険者番号"), "private_data"),
     e("number_in_text", action("see 20394857"), "private_data", stem="disposition"),
     e("chart_number_in_text", action("MRN: 449201"), "private_data", stem="disposition"),
     e("name_in_text", action("Smith, John"), "private_data", stem="disposition"),
@@ -207,6 +259,17 @@ CASES = [
             ["EU01-002", "1", "1", "1", "close to a vessel", ""],
         ],
     ),
+    *(
+        e(f"no_person_in_text_{n}", action(text), stem="disposition", loaded=[
+            ["EU01-001", "1", "1", "1", text, ""],
+            ["EU01-002", "1", "1", "1", "close to a vessel", ""],
+        ])
+        for n, text in enumerate([
+            "Karl Storz probe", "St Thomas", "Paul Brousse protocol", "William Harvey Hospital",
+            "Max diameter 12 mm", "肝静脈に近接", "name of agent: Primovist", "山口県で撮影",
+            "b800 10:30-11:15, seg. S4.5.8", "margin 3000-4000 um", "no. 1-3 of 12",
+        ])
+    ),
     # ------------------------------------------------ records
     e("short_record", E_GOOD + "EU01-003;;1;\n", quarantined=((4, "field_count"),), loaded=BOTH),
     e("long_record", E_GOOD + "EU01-003;;1;;;\n", quarantined=((4, "field_count"),), loaded=BOTH),
@@ -218,6 +281,10 @@ CASES = [
     ),
     e("blank_record", E_HEAD + ";;;;\n" + E_ONE, quarantined=((2, "blank_record"),)),
     e("footer", E_GOOD + "2 records exported\n", quarantined=((4, "field_count"),), loaded=BOTH),
+    e("footer_in_cells", E_GOOD + "Total;2;;;\n", quarantined=((4, "footer"),), loaded=BOTH),
+    j("footer_japanese", J_GOOD + "合計,2件,,,\n", quarantined=((4, "footer"),), loaded=J_BOTH),
+    e("header_twice_at_the_top", E_HEAD + E_GOOD, quarantined=((2, "second_header"),),
+      loaded=BOTH),
     e("second_header", E_HEAD + E_ONE + E_HEAD + E_TWO, quarantined=((3, "second_header"),)),
     e(
         "second_header_other_case",
@@ -309,6 +376,25 @@ CASES = [
     x("sixteen_digits", [X_HEAD, ["EU01-001", None, 1234567890123456, None, None]],
       quarantined=((2, "number_precision"),)),
     x("workbook_long_row", [X_HEAD, [*E_FIRST, "more"]], quarantined=((2, "field_count"),)),
+    x("tiny_number", [X_HEAD, ["EU01-001", None, Cell("<v>1E-7</v>"), None, None]],
+      loaded=[["EU01-001", "", "0,0000001", "", ""]]),
+    x("date_that_never_was", [X_HEAD, ["EU01-001", date_cell(60), 1, None, None]],
+      quarantined=((2, "date_cell"),)),
+    e("merged_cells", spoiled(SHEET, "</sheetData>", "</sheetData><mergeCells><mergeCell "
+      'ref="A2:A3"/></mergeCells>'), quarantined=((2, "merged_cells"),), suffix=".xlsx"),
+    e("far_cell", spoiled(SHEET, "</sheetData>", '<row r="1048576"><c r="XFD1048576"><v>1</v></c>'
+      "</row></sheetData>"), "too_large", suffix=".xlsx"),
+    e("private_page_header", spoiled(SHEET, "</sheetData>", "</sheetData><headerFooter><oddHeader>"
+      "Patient name: Roe</oddHeader></headerFooter>"), "private_data", suffix=".xlsx"),
+    e("hidden_form", spoiled("xl/workbook.xml", 'name="outcome"', 'name="outcome" state="hidden"'),
+      "hidden_sheet", suffix=".xlsx"),
+    e("private_second_sheet", workbook(("outcome", [X_HEAD, X_ONE]), ("notes", [["John Smith"]])),
+      "private_data", suffix=".xlsx"),
+    e("private_comment", spoiled("xl/comments1.xml", "", "<comments><comment><text><r><t>born </t>"
+      "</r><r><t>12/03/1957</t></r></text></comment></comments>"), "private_data",
+      suffix=".xlsx"),
+    e("picture", spoiled("xl/media/image1.png", "", "PNG"), "unexamined_part", suffix=".xlsx"),
+    e("macros", spoiled("xl/vbaProject.bin", "", "x"), "unexamined_part", suffix=".xlsx"),
     x("workbook_name", [X_HEAD, ["Smith, John", None, 1, None, None]], "private_data"),
 ]  # fmt: skip
 
@@ -360,6 +446,15 @@ def test_a_contract_may_declare_western_encodings(encoding: str, tmp_path: Path)
     data = action("méningé ß").encode(encoding)
     outcome = read_bytes(tmp_path, data, stem="disposition", contract=contract)
     assert outcome.records[0][4] == "méningé ß"
+
+
+def test_control_characters_are_no_latin_1(tmp_path: Path) -> None:
+    data = E_GOOD.encode() + b"EU01-003;\x80;1;;\n"
+    contract = replace(load_contracts()["eortc"], encodings=("latin-1",))
+    with pytest.raises(DeliveryRefused, match=rf"line 4: byte {data.index(0x80)} is not valid"):
+        read_bytes(tmp_path, data, contract=contract)
+    contract = replace(contract, encodings=("latin-1", "cp1252"))
+    assert read_bytes(tmp_path, data, contract=contract).records[2][1] == "€"
 
 
 def test_a_byte_that_cp1252_lacks_is_named_with_its_offset(tmp_path: Path) -> None:

@@ -68,6 +68,7 @@ class FileSpec:
         form: the form it holds; None where it holds several.
         types: what each header holds, one of COLUMN_TYPES.
         aliases: other headers a column may have, each with the header it stands for.
+        patient: header of the patient's identifier; blank where there is none.
     """
 
     source: str
@@ -78,6 +79,7 @@ class FileSpec:
     required: tuple[str, ...]
     types: Mapping[str, str] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
+    patient: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ class Contract:
                     ("record_id",),
                     {header: types.get(header, "code") for header in headers},
                     _aliases(columns),
+                    _patient(columns),
                 ),
             )
         return tuple(
@@ -127,6 +130,7 @@ class Contract:
                 tuple(column.header for column in form.columns if column.required),
                 {column.header: column.type for column in form.columns},
                 _aliases(form.columns),
+                _patient(form.columns),
             )
             for form in self.forms.values()
         )
@@ -140,6 +144,10 @@ class Contract:
 
 def _aliases(columns: Iterable[Column]) -> dict[str, str]:
     return {alias: column.header for column in columns for alias in column.aliases}
+
+
+def _patient(columns: Iterable[Column]) -> str:
+    return next((column.header for column in columns if column.name == "patient_id"), "")
 
 
 def match_name(header: str) -> str:

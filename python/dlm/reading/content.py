@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import hashlib
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,6 +38,14 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+
+
+# Bytes that no text in the encoding has, which Python's codecs decode all the same.
+_UNASSIGNED = {
+    "cp932": re.compile("[\x80\xa0\uf8f0-\uf8f3]"),
+    "shift_jis": re.compile("[\x80\xa0]"),
+    "latin-1": re.compile("[\x80-\x9f]"),
+}
 
 
 @dataclass(frozen=True)
@@ -198,6 +207,7 @@ def _by_header(
 def _scan(path: Path, name: str, size: int, gzipped: bool, encoding: str, skip: int) -> Content:
     """Decode the whole file once, without keeping it."""
     decoder = codecs.getincrementaldecoder(encoding)("strict")
+    unassigned = _UNASSIGNED.get(encoding)
     digest = hashlib.sha256()
     consumed, line = 0, 1
     quotes = carriage_returns = line_feeds = separators = False
@@ -214,6 +224,11 @@ def _scan(path: Path, name: str, size: int, gzipped: bool, encoding: str, skip: 
                 raise _Undecodable(
                     skip + consumed - waiting + error.start, line + before.count("\n")
                 ) from None
+            strange = unassigned.search(text) if unassigned else None
+            if strange:
+                before = text[: strange.start()]
+                at = skip + consumed - waiting + len(before.encode(encoding))
+                raise _Undecodable(at, line + before.count("\n"))
             if "\x00" in text:
                 before = text[: text.index("\x00")]
                 at = line + before.count("\n")

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from dlm.reading.content import Content
 from dlm.reading.privacy import value_lengths
-from dlm.reading.records import FIELD_LIMIT, LINE_LIMIT
+from dlm.reading.records import FIELD_LIMIT, FOOTER, LINE_LIMIT
 
 if TYPE_CHECKING:
     from dlm.reading.header import Header
@@ -75,6 +75,12 @@ def batches(
                 if len(column) and int(value_lengths(column).max()) > FIELD_LIMIT:
                     raise NotSimple
             yield batch
+
+
+def refuse_footer(patients: pa.Array) -> None:
+    """Leave a file to the strict path when a line of it may tell about the file."""
+    if pc.any(pc.match_substring_regex(pc.unique(patients), FOOTER)).as_py():
+        raise NotSimple
 
 
 def _whole_lines(blocks: Iterator[bytes]) -> Iterator[bytes]:

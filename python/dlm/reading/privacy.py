@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -23,11 +23,13 @@ from dlm.contracts import COLUMN_TYPES, FileSpec
 from dlm.errors import DeliveryRefused, Problem
 
 SHARE = 0.05
+PATIENT = "patient"
+"""What the gate calls the type of the column that identifies the patient."""
 _SHORTEST = 6
 """Bytes of the shortest value that a pattern can match (an e-mail address, two kanji)."""
 _HARMLESS = (
     r"^(?:[A-Za-z]{2}[0-9]{2}-[A-Za-z0-9]{1,7}(?:-[A-Za-z0-9]{1,4}){0,3}"
-    r"|[0-9-]{1,4}[/.-][0-9-]{1,2}[/.-][0-9-]{1,4})$"
+    r"|[0-9-]{1,2}[/.-][0-9-]{1,2}[/.-][0-9]{4}|[0-9]{4}[/.-][0-9-]{1,2}[/.-][0-9-]{1,2})$"
 )
 """Trial identifiers, and (in columns that are not free text) dates."""
 
@@ -46,8 +48,11 @@ class _Words:
     headers: tuple[tuple[str, frozenset[str], tuple[str, ...]], ...]
     rules: tuple[_Rule, ...]
     given: frozenset[str]
+    ambiguous: frozenset[str]
+    surnames: frozenset[str]
+    not_names: frozenset[str]
     surnames_ja: tuple[str, ...]
-    given_ja: tuple[str, ...]
+    full_name_ja: re.Pattern[str]
 
 
 @dataclass
@@ -81,6 +86,7 @@ class PrivacyGate:
             if int(lengths.max()) < _SHORTEST:
                 continue
             kind = self.spec.types.get(header, "text")
+            kind = PATIENT if header == self.spec.patient else kind
             for rule, value in _suspects(pc.unique(column), kind):
                 rows = np.flatnonzero(pc.equal(column, value).to_numpy(zero_copy_only=False))
                 line = int(lines[rows[0]])
@@ -147,7 +153,12 @@ def private_header(header: str) -> str | None:
 
 def private_text(text: str) -> str | None:
     """The kind of personal data that a piece of free text holds for certain."""
-    for rule, _ in _suspects(pa.array([text]), "text"):
+    return private_texts([text])
+
+
+def private_texts(texts: Collection[str]) -> str | None:
+    """The kind of personal data that the first of some texts to hold any holds for certain."""
+    for rule, _ in _suspects(pa.array(texts, pa.string()), "text"):
         if "text" in rule.certain:
             return rule.kind
     return None
@@ -195,24 +206,81 @@ def _is_person_name(text: str) -> bool:
     """Whether a whole value is a name of two to four words, one of them a frequent one."""
     words = _words()
     text = text.strip()
+    if words.full_name_ja.fullmatch(text.removesuffix("様")):
+        return True
     for surname in words.surnames_ja:
         if text.startswith(surname):
             rest = text.removeprefix(surname).removesuffix("様").strip(" ")
-            if rest in words.given_ja:
-                return True
-            return text[len(surname)] == " " and 1 <= len(rest) <= 3 if rest else False
-    parts = [part.strip(".") for part in re.split(r"[ ,]+", text) if part.strip(".")]
+            longest = 5 if "ァ" <= surname[0] <= "ヶ" else 3
+            return text[len(surname)] == " " and 1 <= len(rest) <= longest if rest else False
+    parts = _name_words(text)
     return (
         2 <= len(parts) <= 4
-        and all(part.replace("-", "").replace("'", "").isalpha() for part in parts)
-        and all(part[0].isupper() for part in parts)
-        and any(part.casefold() in words.given for part in parts)
+        and all(_is_capitalised(part) for part in parts)
+        and any(part.casefold() in words.given | words.surnames for part in parts)
+        and not any(part.casefold() in words.not_names for part in parts)
     )
+
+
+def _is_name_for_identifier(text: str) -> bool:
+    """Whether what should identify a patient has words instead of a number, as a name has."""
+    if re.fullmatch(r"[\u3005-\u30ff\u4e00-\u9fff ]{2,10}", text.strip()):
+        return True
+    parts = _name_words(text)
+    return (
+        2 <= len(parts) <= 4
+        and all(len(part) > 1 and _is_capitalised(part) for part in parts)
+        and not any(part.casefold() in _words().not_names for part in parts)
+    )
+
+
+def _is_word_for_identifier(text: str) -> bool:
+    """Whether what should identify a patient is a single word such as a surname."""
+    text = text.strip()
+    return len(text) > 3 and text[0].isupper() and text[1:].isalpha() and text[1:].islower()
+
+
+def _is_name_in_text(text: str) -> bool:
+    """Whether a frequent given name stands in a text with a surname beside it."""
+    words = _words()
+    for found in words.full_name_ja.finditer(text):
+        after = text[found.end() : found.end() + 1]
+        if not after or after in "様氏殿さくが" or not _is_han(after):
+            return True
+    parts = re.split(r"[ ,]+", text)
+    for at, part in enumerate(parts[:-1]):
+        first, second = part.casefold(), parts[at + 1].strip(".;:!?").casefold()
+        if not (_is_capitalised(part) and _is_capitalised(parts[at + 1].strip(".;:!?"))):
+            continue
+        around = {word.strip(".;:!?").casefold() for word in parts[max(at - 1, 0) : at + 3]}
+        if around & words.not_names or len(second) < 2:
+            continue
+        known = first in words.given and (first not in words.ambiguous or second in words.surnames)
+        shouted = len(first) > 3 and part.isupper()
+        turned = second in words.given and (first in words.surnames or shouted)
+        if known or turned:
+            return True
+    return False
+
+
+def _name_words(text: str) -> list[str]:
+    return [part.strip(".") for part in re.split(r"[ ,]+", text) if part.strip(".")]
+
+
+def _is_capitalised(word: str) -> bool:
+    return word[:1].isupper() and word.replace("-", "").replace("'", "").isalpha()
+
+
+def _is_han(character: str) -> bool:
+    return "\u4e00" <= character <= "\u9fff"
 
 
 _CHECKS: Mapping[str, Callable[[str], bool]] = {
     "long_number": _is_long_number,
     "person_name": _is_person_name,
+    "name_for_identifier": _is_name_for_identifier,
+    "word_for_identifier": _is_word_for_identifier,
+    "name_in_text": _is_name_in_text,
 }
 
 
@@ -221,8 +289,10 @@ def _words() -> _Words:
     data = yaml.safe_load(Path(__file__).with_name("privacy.yml").read_text(encoding="utf-8"))
 
     def types(value: str | list[str] | None) -> frozenset[str]:
-        return frozenset(COLUMN_TYPES if value == "all" else value or ())
+        named = frozenset(COLUMN_TYPES if value == "all" else value or ())
+        return named | {PATIENT} if "id" in named else named
 
+    surnames, given = ("|".join(data[name]) for name in ("surnames_ja", "given_names_ja"))
     return _Words(
         headers=tuple(
             (entry["kind"], frozenset(entry["words"]), tuple(entry["parts"]))
@@ -239,6 +309,9 @@ def _words() -> _Words:
             for entry in data["values"]
         ),
         given=frozenset(data["given_names"]),
+        ambiguous=frozenset(data["ambiguous_names"]),
+        surnames=frozenset(data["surnames"]),
+        not_names=frozenset(data["not_names"]),
         surnames_ja=tuple(data["surnames_ja"]),
-        given_ja=tuple(data["given_names_ja"]),
+        full_name_ja=re.compile(f"(?:{surnames}) ?(?:{given})"),
     )

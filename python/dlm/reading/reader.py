@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -129,6 +130,7 @@ class _Reading:
         self.progress = progress
         self.gate = PrivacyGate(name, spec)
         self.schema = pa.schema([(header, pa.string()) for header in spec.headers])
+        self.patient = spec.headers.index(spec.patient) if spec.patient else None
 
     def stored(
         self,
@@ -204,6 +206,8 @@ class _Reading:
         for batch in fast.batches(blocks, found, self.contract.delimiter, header, self.schema):
             count = batch.num_rows
             lines = np.arange(number, number + count, dtype=np.int64)
+            if self.patient is not None:
+                fast.refuse_footer(batch.column(self.patient))
             self.gate.look(batch, lines)
             self.loaded.records_in += count
             self.loaded.loaded += count
@@ -215,7 +219,8 @@ class _Reading:
         name, spec = self.loaded.name, self.loaded.spec
         first = next(source, None)
         if first is None or first.fault is not None:
-            raise refused(name, 1, "no_header", "has no readable header line")
+            why = f": {first.fault.text}" if first and first.fault else ""
+            raise refused(name, 1, "no_header", f"has no readable header line{why}")
         if known_share(first.fields, spec) == 0:
             for _, record in zip(range(_PREAMBLE), source, strict=False):
                 if known_share(record.fields, spec) > 0.5:
@@ -266,10 +271,16 @@ class _Reading:
         if header.repeats(fields):
             what = "is the header once more; were files joined?"
             return Problem(name, record.line, None, "second_header", what)
+        if self.patient is not None and records.is_footer(fields[header.order[self.patient]]):
+            what = "is a line about the file, not a record; remove it"
+            return Problem(name, record.line, None, "footer", what)
         return None
 
     def _quarantine(self, record: records.Record, problem: Problem) -> None:
-        self.gate.look_at_damaged(record.line, record.fields)
+        # What could not be cut is looked at whole and in pieces: a name in it fills no field.
+        marks = re.escape(self.contract.delimiter) + '"\r\n'
+        pieces = [piece for text in record.fields for piece in re.split(f"[{marks}]", text)]
+        self.gate.look_at_damaged(record.line, [*record.fields, *pieces])
         self.loaded.quarantined.append(problem)
         if len(self.loaded.quarantined) > QUARANTINE_LIMIT:
             raise refused(

@@ -7,6 +7,7 @@ quarantined when it is certain where the next one begins, and the file is refuse
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -18,6 +19,21 @@ FIELD_LIMIT = 64 * 1024
 RECORD_LIMIT = 4 * FIELD_LIMIT
 """Characters of a record that spans lines; longer, its quotes are taken to be broken."""
 LINE_LIMIT = 16 * 1024**2
+
+
+FOOTER = (
+    r"(?i)^\s*(?:(?:(?:grand |sub)?totals?|sum|count|records?|rows?|end of (?:file|report|data)"
+    r"|exported|printed|generated|page|gesamt|summe|anzahl|seite|somme|nombre"
+    r"|合計|総計|小計|計|件数|総件数|出力日|以上)(?:$|[ :=.,(（：].*)"
+    r"|[0-9]+ ?(?:records?|rows?|patients?|lignes?|zeilen|件|例)(?:$|[ .,].*))"
+)
+"""What stands in the place of the patient where a line tells about the file (totals, a date)."""
+_FOOTER = re.compile(FOOTER)
+
+
+def is_footer(patient: str) -> bool:
+    """Whether what stands for the patient says that the line is no record."""
+    return _FOOTER.match(patient) is not None
 
 
 class Fault(Enum):

@@ -1,19 +1,25 @@
 """Excel workbooks: one sheet, one record a row, each cell as the text its column would have in CSV.
 
+The whole workbook is kept in the store, so the privacy gate looks at its other sheets and comments
+too, and a workbook with parts that cannot be looked through (pictures, macros) is refused.
+
 A number is written with the contract's decimal mark and at most Excel's 15 digits; a date cell, in
 a date column only, in the contract's order with slashes. What has no such text (a date cell in
-another column, a time, a logical value, an error) sends the record to quarantine. A formula counts
-by the value saved with it.
+another column, a time, a logical value, an error, a cell merged over several rows) sends the record
+to quarantine. A formula counts by the value saved with it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from xml.etree import ElementTree
 
 import python_calamine as calamine
@@ -21,9 +27,12 @@ import python_calamine as calamine
 from dlm.contracts import Contract, FileSpec, match_name
 from dlm.errors import Problem
 from dlm.reading.content import RATIO_LIMIT, refused
+from dlm.reading.privacy import private_texts
 from dlm.reading.records import FIELD_LIMIT, Record
 
 WORKBOOK_LIMIT = 256 * 1024**2
+CELL_LIMIT = 8_000_000
+"""Cells of a sheet, blank ones between others included: calamine holds them all in memory."""
 _ORDERS = {"dmy": "%d/%m/%Y", "mdy": "%m/%d/%Y", "ymd": "%Y/%m/%d"}
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
@@ -32,7 +41,35 @@ _NO_VALUE = (
     "formula_without_value",
     "a cell holds a formula saved without its value; save the file in Excel, or paste the value",
 )
+_MERGED = (
+    "merged_cells",
+    "a cell is merged over several rows or columns, so which records its value belongs to is open; "
+    "unmerge it and fill in every row",
+)
 _DIGITS = 15
+_FIRST_DAY = dt.date(1900, 3, 1)
+"""Before it Excel counts a day that never was, 29 February 1900."""
+_OPAQUE = {
+    "xl/media/": "pictures",
+    "xl/embeddings/": "embedded files",
+    "xl/charts/": "charts",
+    "xl/externalLinks/": "links to other workbooks",
+    "xl/pivotCache/": "pivot tables",
+    "xl/activeX/": "controls",
+    "xl/vbaProject": "macros",
+}
+"""Parts that cannot be looked through for what names people."""
+_WITHOUT_TEXT = (
+    "[Content_Types].xml",
+    "docProps/app.xml",
+    "xl/sharedStrings.xml",
+    "xl/styles.xml",
+    "xl/theme/",
+    "xl/worksheets/sheet",
+)
+"""Parts whose texts are settings, or cells that are looked at as such."""
+_AUTHORS = {"creator", "lastModifiedBy", "author"}
+"""Elements that name who wrote the file, at the site."""
 
 
 def rows(path: Path, name: str, spec: FileSpec, contract: Contract) -> Iterator[Record]:
@@ -44,9 +81,19 @@ def rows(path: Path, name: str, spec: FileSpec, contract: Contract) -> Iterator[
     _check_archive(path, name)
     try:
         book = calamine.CalamineWorkbook.from_path(str(path))
+        sheets = _scan_sheets(path)
+        n_cells = max((sheet.n_cells for sheet in sheets.values()), default=0)
+        if n_cells > CELL_LIMIT:
+            raise refused(
+                name,
+                None,
+                "too_large",
+                f"has a sheet of {n_cells} cells, more than {CELL_LIMIT}; deliver it as CSV",
+            )
         title = _sheet(book, name, spec)
-        cells = book.get_sheet_by_name(title).to_python(skip_empty_area=False)
-        unreadable = _unreadable_rows(path, title)
+        _refuse_private(path, name, book, title, sheets)
+        cells = book.get_sheet_by_name(title).iter_rows()
+        unreadable, merged = sheets[title].unreadable, sheets[title].merged
     except (
         calamine.CalamineError,
         ElementTree.ParseError,
@@ -59,28 +106,30 @@ def rows(path: Path, name: str, spec: FileSpec, contract: Contract) -> Iterator[
             name, None, "damaged_workbook", "cannot be read as a workbook; save it anew in Excel"
         ) from error
     types: list[str] | None = None
-    width = 0
+    header: list[Any] = []
     for line, row in enumerate(cells, start=1):
         values = list(row)
-        while values and values[-1] == "" and (types is None or len(values) > width):
+        while values and values[-1] == "" and (types is None or len(values) > len(header)):
             values.pop()
         if all(value == "" for value in values) and line not in unreadable:
             continue
+        if types is not None and any(first <= line <= last for first, last in merged):
+            unreadable.setdefault(line, _MERGED)
         if types is None:
             types = _column_types(values, spec)
-            width = len(types)
-        fields, problem = [], None
+            header = values
+        texts, problem = [], None
         if line in unreadable:
             problem = Problem(name, line, None, *unreadable[line])
         for position, value in enumerate(values):
-            kind = types[position] if position < width else "text"
+            kind = types[position] if position < len(header) else "text"
             text, why = _text(value, kind, contract)
             if why is not None and problem is None:
-                column = str(cells[0][position]) if position < width and line > 1 else None
-                known = column if column is not None and kind != "unknown" else None
-                problem = Problem(name, line, known, *why)
-            fields.append(text)
-        yield Record(line, fields, problem, True, True, 1)
+                known = position < len(header) and header is not values and kind != "unknown"
+                column = str(header[position]) if known else None
+                problem = Problem(name, line, column, *why)
+            texts.append(text)
+        yield Record(line, texts, problem, True, True, 1)
 
 
 def _check_archive(path: Path, name: str) -> None:
@@ -125,40 +174,155 @@ def _check_archive(path: Path, name: str) -> None:
         ) from error
 
 
-def _unreadable_rows(path: Path, title: str) -> dict[int, tuple[str, str]]:
-    """Rows with cells that calamine reads as blank though they are not, with code and text."""
-    found: dict[int, tuple[str, str]] = {}
+def _refuse_private(
+    path: Path,
+    name: str,
+    book: calamine.CalamineWorkbook,
+    title: str,
+    sheets: dict[str, _Sheet],
+) -> None:
+    """Refuse a workbook that names people outside of the sheet that is read.
+
+    Raises:
+        DeliveryRefused: another sheet, a comment or a text box does, or a part cannot be looked at.
+    """
+    texts = [*book.sheet_names, *(text for sheet in sheets.values() for text in sheet.texts)]
+    for other in book.sheet_names:
+        if other != title:
+            rows_of = book.get_sheet_by_name(other).iter_rows()
+            texts += {_as_text(value) for row in rows_of for value in row if value != ""}
+    with zipfile.ZipFile(path) as archive:
+        for part in archive.namelist():
+            for beginning, what in _OPAQUE.items():
+                if part.startswith(beginning):
+                    raise refused(
+                        name,
+                        None,
+                        "unexamined_part",
+                        f"holds {what}, which cannot be looked through for what names people; "
+                        "remove them or deliver the sheet as CSV",
+                    )
+            if part.endswith(".xml") and not part.startswith(_WITHOUT_TEXT):
+                texts += _texts_of(archive.read(part))
+    kind = private_texts([text for text in texts if text.strip()])
+    if kind:
+        raise refused(
+            name,
+            None,
+            "private_data",
+            f"holds {kind} in another sheet, a comment or a text box; the whole file is refused "
+            "and nothing of it was kept: remove what names people and send the file again",
+        )
+
+
+def _as_text(value: Any) -> str:
+    """A cell of a sheet that is not read; a whole number without the point calamine gives it."""
+    return f"{value:.{_DIGITS}g}" if isinstance(value, float) else str(value)
+
+
+def _texts_of(part: bytes) -> list[str]:
+    """The texts of a part, those of one comment or paragraph together, authors left out."""
+    texts = []
+    for element in ElementTree.fromstring(part).iter():
+        tag = element.tag.rsplit("}", 1)[-1]
+        if tag in ("text", "threadedComment", "p"):
+            texts.append("".join(element.itertext()))
+        elif tag not in _AUTHORS:
+            texts.append(element.text or "")
+    return texts
+
+
+@dataclass
+class _Sheet:
+    """What a sheet's XML tells that calamine does not.
+
+    Attributes:
+        unreadable: rows with cells that calamine reads as blank though they are not, with the
+            problem's code and text.
+        merged: first and last row of each merged cell.
+        texts: what is printed above and below the sheet.
+        n_cells: cells of the smallest area that holds every filled one.
+    """
+
+    unreadable: dict[int, tuple[str, str]] = field(default_factory=dict)
+    merged: list[tuple[int, int]] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    n_cells: int = 0
+
+
+def _scan_sheets(path: Path) -> dict[str, _Sheet]:
+    """Each sheet of a workbook by its title."""
     with zipfile.ZipFile(path) as archive:
         targets = {
             item.get("Id"): item.get("Target", "").removeprefix("/xl/")
             for item in ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
         }
-        sheets = ElementTree.fromstring(archive.read("xl/workbook.xml")).iter(f"{_MAIN}sheet")
-        part = next(targets[item.get(_RELATION)] for item in sheets if item.get("name") == title)
-        row = 0
-        with archive.open(f"xl/{part}") as stream:
-            for event, element in ElementTree.iterparse(stream, ("start", "end")):
-                if event == "start":
-                    if element.tag == f"{_MAIN}row":
-                        row = int(element.get("r", row + 1))
-                elif element.tag == f"{_MAIN}c":
-                    if element.get("t") == "e":
-                        found.setdefault(row, _ERROR)
-                    elif element.find(f"{_MAIN}f") is not None:
-                        value = element.find(f"{_MAIN}v")
-                        if value is None or (not value.text and element.get("t") != "str"):
-                            found.setdefault(row, _NO_VALUE)
-                elif element.tag == f"{_MAIN}row":
-                    element.clear()
+        found = {}
+        for item in ElementTree.fromstring(archive.read("xl/workbook.xml")).iter(f"{_MAIN}sheet"):
+            with archive.open(f"xl/{targets[item.get(_RELATION)]}") as stream:
+                found[item.get("name", "")] = _scan_sheet(stream)
     return found
 
 
+def _scan_sheet(stream: IO[bytes]) -> _Sheet:
+    sheet = _Sheet()
+    row = column = last_row = last_column = 0
+    for event, element in ElementTree.iterparse(stream, ("start", "end")):
+        tag = element.tag.removeprefix(_MAIN)
+        if event == "start":
+            if tag == "row":
+                row, column = int(element.get("r", row + 1)), 0
+        elif tag == "c":
+            place = element.get("r")
+            column = _column_number(place) if place else column + 1
+            value = element.find(f"{_MAIN}v")
+            if element.get("t") == "e":
+                sheet.unreadable.setdefault(row, _ERROR)
+            elif element.find(f"{_MAIN}f") is not None and (
+                value is None or (not value.text and element.get("t") != "str")
+            ):
+                sheet.unreadable.setdefault(row, _NO_VALUE)
+            if len(element):
+                last_row, last_column = max(last_row, row), max(last_column, column)
+        elif tag == "mergeCell":
+            ends = re.findall("[0-9]+", element.get("ref", ""))
+            sheet.merged.append((int(ends[0]), int(ends[-1])))
+        elif tag.endswith(("Header", "Footer")):
+            sheet.texts.append(element.text or "")
+        elif tag == "row":
+            element.clear()
+    sheet.n_cells = last_row * last_column
+    return sheet
+
+
+def _column_number(place: str) -> int:
+    """The column of a place such as AB12, counted from 1."""
+    number = 0
+    for letter in place.rstrip("0123456789"):
+        number = number * 26 + ord(letter.upper()) - ord("A") + 1
+    return number
+
+
 def _sheet(book: calamine.CalamineWorkbook, name: str, spec: FileSpec) -> str:
-    """The title of the sheet named like the form, else the only one that holds anything."""
-    for title in book.sheet_names:
-        if match_name(title) == match_name(spec.stem):
-            return title
+    """The title of the sheet named like the form, else the only one that shows anything."""
+    shown = {
+        sheet.name
+        for sheet in book.sheets_metadata
+        if sheet.visible == calamine.SheetVisibleEnum.Visible
+    }
+    named = [title for title in book.sheet_names if match_name(title) == match_name(spec.stem)]
+    if named and named[0] in shown:
+        return named[0]
     filled = [title for title in book.sheet_names if book.get_sheet_by_name(title).height > 0]
+    if named or (filled and not shown & set(filled)):
+        raise refused(
+            name,
+            None,
+            "hidden_sheet",
+            "has the sheet of the form hidden, so whoever sent it did not see what it holds; "
+            "show it, look at it and send the file again",
+        )
+    filled = [title for title in filled if title in shown]
     if len(filled) > 1:
         raise refused(
             name,
@@ -191,7 +355,7 @@ def _text(value: Any, kind: str, contract: Contract) -> tuple[str, tuple[str, st
     if isinstance(value, dt.datetime) and value.time() == dt.time():
         value = value.date()
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
-        if kind == "date":
+        if kind == "date" and value >= _FIRST_DAY:
             return value.strftime(_ORDERS[contract.date_order]).zfill(10), None
         return "", (
             "date_cell",
@@ -207,7 +371,5 @@ def _number(value: float, decimal_mark: str) -> tuple[str, tuple[str, str] | Non
             "number_precision",
             f"a number has more than the {_DIGITS} digits Excel keeps; format it as text",
         )
-    text = f"{value:.{_DIGITS}g}"
-    if "e" in text:
-        text = f"{value:.{_DIGITS + 10}f}".rstrip("0").rstrip(".")
+    text = format(Decimal(f"{value:.{_DIGITS}g}"), "f")
     return text.replace(".", decimal_mark), None
