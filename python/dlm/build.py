@@ -167,8 +167,15 @@ def _load(places: Places, options: Options, console: Console) -> list[LoadedFile
         received = options.received or date.today()
         console.step(f"Taking {options.deliveries} into the store {places.state}")
         receipt = deliveries.receive(
-            options.deliveries, places.state, received, options.strict, console.detail
+            options.deliveries,
+            places.state,
+            received,
+            options.strict,
+            console.detail,
+            deliveries.known_sites(places.project),
         )
+        for line in receipt.table().splitlines():
+            console.note(line)
         already = "" if receipt.new else " is already in the store"
         console.note(f"delivery {receipt.delivery_id}{already}")
         if receipt.new:

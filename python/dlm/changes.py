@@ -1,8 +1,8 @@
 """What a delivery loses against the files whose place it takes.
 
 Records whose key vanished (GN14), keys that changed while the content stayed (GN16) and files with
-fewer than nine tenths of the records they had (DL12). Found once, when the delivery is loaded, and
-kept with it in the ledger.
+fewer than nine tenths of the records they had (DL12); files dated before what they replace (DL15)
+are told beside them. Found once, when the delivery is loaded, and kept with it in the ledger.
 """
 
 from __future__ import annotations
@@ -90,6 +90,11 @@ def told(changes: Iterable[dict[str, Any]]) -> list[str]:
             lines.append(
                 f"{change['file']}: shrank from {change['n_before']} to {change['n_now']} "
                 "records [DL12]"
+            )
+        elif change["kind"] == "dated_earlier":
+            lines.append(
+                f"{change['file']}: is dated {change['dated']}, before {change['previous_file']} "
+                f"whose place it takes ({change['previous_dated']}); is it the newer one? [DL15]"
             )
         else:
             about = (change["kind"], change["source"], change["form"])

@@ -203,7 +203,7 @@ def _own_name() -> str:
 
 def _load(options: argparse.Namespace) -> int:
     from dlm.changes import counted, told
-    from dlm.deliveries import parse_day, receive, tell
+    from dlm.deliveries import known_sites, parse_day, receive, tell
     from dlm.store import changes_of
 
     places = find_places()
@@ -211,7 +211,14 @@ def _load(options: argparse.Namespace) -> int:
     console = Console(options.quiet)
     console.step(f"Reading {options.folder}")
     try:
-        receipt = receive(options.folder, places.state, received, options.strict, console.detail)
+        receipt = receive(
+            options.folder,
+            places.state,
+            received,
+            options.strict,
+            console.detail,
+            known_sites(places.project),
+        )
     finally:
         console.end()
     tell(console, receipt.quarantined, "quarantined")

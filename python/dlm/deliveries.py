@@ -11,7 +11,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -24,13 +25,13 @@ from dlm.console import Console
 from dlm.contracts import Contract, FileSpec, load_contracts
 from dlm.contracts.check import dictionary_changes
 from dlm.errors import DeliveryRefused, DlmError, Problem, UsageError
+from dlm.manifest import read_manifest, tellable
 from dlm.reading import LoadedFile, quoted, read_file, stem_of
 from dlm.reading.store import create_table
 
 if TYPE_CHECKING:
     import duckdb
 
-MANIFEST_COLUMNS = ("file", "rows", "sha256", "date", "sender")
 LOAD_MEMORY = "500MB"
 """What DuckDB may take while it loads; larger files go through it in pieces."""
 Progress = Callable[[str], None]
@@ -134,12 +135,23 @@ class Receipt:
         return _summary([(file.name, file) for file in self.files])
 
 
+def known_sites(project: Path) -> dict[str, frozenset[str]]:
+    """The sites of each source, from the project's list of sites."""
+    sites: dict[str, set[str]] = {}
+    path = project / "seeds" / "reference" / "ref_sites.csv"
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        for row in csv.DictReader(handle, strict=True):
+            sites.setdefault(row["data_centre"], set()).add(row["site_id"])
+    return {source: frozenset(found) for source, found in sites.items()}
+
+
 def receive(
     folder: Path,
     state: Path,
     received: date,
     strict: bool = False,
     progress: Progress = lambda text: None,
+    sites: Mapping[str, Collection[str]] | None = None,
 ) -> Receipt:
     """Take a delivery into the store after reading every file of it strictly.
 
@@ -149,15 +161,19 @@ def receive(
         received: day it counts as received.
         strict: refuse the delivery when any record of it goes to quarantine.
         progress: told the file being read and how far it is.
+        sites: sites of each source that may have a folder of their own; None for any.
 
     Raises:
         DeliveryRefused: the manifest or a file is at fault; nothing was stored.
     """
-    items, manifest = _delivered_files(folder)
+    items, manifest = _delivered_files(folder, sites)
     outcomes: list[tuple[str, LoadedFile | DeliveryRefused]] = []
     problems: list[Problem] = []
     warnings: list[Problem] = []
     shas = {}
+    if any(row["date"] > received.isoformat() for row in manifest.values()):
+        what = f"lies after {received}, the day the delivery counts as received"
+        warnings.append(Problem("manifest.csv", None, "date", "dated_after_receipt", what))
     for item in items:
         row = manifest[item.name]
         if item.is_dictionary:
@@ -175,6 +191,7 @@ def receive(
                     connection,
                     None,
                     _told(progress, item),
+                    site_id=item.site_id,
                 )
         except DeliveryRefused as refusal:
             outcomes.append((item.name, refusal))
@@ -195,8 +212,7 @@ def receive(
     with store.locked(state):
         if any(entry["delivery_id"] == delivery_id for entry in store.read_ledger(state)):
             return Receipt(delivery_id, False, files, warnings)
-        for item in items:
-            store.keep(state, item.path, shas[item.name])
+        records = {file.name: file.loaded for file in files}
         entry: store.Entry = {
             "delivery_id": delivery_id,
             "received": received.isoformat(),
@@ -208,10 +224,17 @@ def receive(
                     "stem": item.stem,
                     "sha256": shas[item.name],
                     "sender": manifest[item.name]["sender"],
+                    "dated": manifest[item.name]["date"],
+                    "records": records.get(item.name),
                 }
                 for item in items
             ],
         }
+        problems = _unlike_earlier(store.read_ledger(state), entry)
+        if problems:
+            raise DeliveryRefused(problems, _summary(outcomes))
+        for item in items:
+            store.keep(state, item.path, shas[item.name])
         entry["changes"] = _changes(state, entry)
         store.append(state, entry)
     return Receipt(delivery_id, True, files, warnings)
@@ -268,6 +291,73 @@ def _unlike_manifest(
     return problems
 
 
+def _unlike_earlier(ledger: Sequence[store.Entry], entry: store.Entry) -> list[Problem]:
+    """Files of a delivery that earlier ones show to be mistaken: sent before, or emptied."""
+    problems = []
+    seen: dict[tuple[str, str, str], tuple[str | None, str]] = {}
+    for each in [*ledger, entry]:
+        for file in each["files"]:
+            content = (file["source"], file["stem"], file["sha256"])
+            where = f"{file['name']} of delivery {each['delivery_id']}"
+            site, place = seen.setdefault(content, (file["site_id"], where))
+            if each is entry and file["records"] and site != file["site_id"]:
+                what = f"holds to the byte what {place} holds; was the wrong file sent?"
+                problems.append(Problem(file["name"], None, None, "same_content", what))
+    until = date.fromisoformat(entry["received"])
+    current = _in_force(store.received_until(list(ledger), until))
+    for file in entry["files"]:
+        replaced = _replaced_by(current, file)
+        had = sum(old.get("records") or 0 for old in replaced)
+        if file["records"] == 0 and had:
+            what = (
+                f"has no record that can be read where {had} are in force; what is in force stays: "
+                "send the file with its records"
+            )
+            problems.append(Problem(file["name"], None, None, "emptied", what))
+    return problems
+
+
+def _replaced_by(current: Current, file: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The files in force whose place a file takes: of its site, or of all sites if it has none."""
+    return [
+        old
+        for (source, site, stem), (_, old) in current.items()
+        if (source, stem) == (file["source"], file["stem"])
+        and (site == file["site_id"] or file["site_id"] is None)
+    ]
+
+
+def _dated_earlier(current: Current, entry: store.Entry) -> list[dict[str, Any]]:
+    """Files whose manifest dates them before the file whose place they take, as changes.
+
+    A manifest's date never decides what is in force, and a correction may come on the same day.
+    """
+    return [
+        {
+            "rule_id": "DL15",
+            "kind": "dated_earlier",
+            "source": file["source"],
+            "site_id": file["site_id"],
+            "form": None if spec is None else spec.form,
+            "previous_file": old["name"],
+            "file": file["name"],
+            "dated": file["dated"],
+            "previous_dated": old["dated"],
+        }
+        for file in entry["files"]
+        for old in _replaced_by(current, file)
+        if file["dated"] and old.get("dated", "") > file["dated"]
+        if old["sha256"] != file["sha256"]
+        for spec in [_spec_of(file)]
+    ]
+
+
+def _spec_of(file: Mapping[str, Any]) -> FileSpec | None:
+    """Which file of its source a file of the ledger is; None for a data dictionary."""
+    specs = load_contracts()[file["source"]].file_specs()
+    return next((spec for spec in specs if spec.stem == file["stem"]), None)
+
+
 def _summary(outcomes: Sequence[tuple[str, LoadedFile | DeliveryRefused]]) -> str:
     rows: list[tuple[str, ...]] = [
         ("file", "records in", "loaded", "quarantined", "exact duplicates", "verdict")
@@ -322,13 +412,14 @@ def _changes(state: Path, entry: store.Entry) -> list[dict[str, Any]]:
         changed = [item for item in side if (item.path, item.replaced_sites) not in same]
         return lambda connection: load_raw(connection, changed, [])
 
+    dated = _dated_earlier(before, entry)
     if not items[0]:
-        return []
+        return dated
     contracts = [load_contracts()[source] for source in sorted({source for source, _ in touched})]
     try:
-        return find_changes(contracts, fill(items[0]), fill(items[1]))
+        return dated + find_changes(contracts, fill(items[0]), fill(items[1]))
     except DeliveryRefused:
-        return []
+        return dated
 
 
 def stored_files(state: Path, until: store.Until) -> tuple[list[Incoming], list[Origin]]:
@@ -529,21 +620,26 @@ def _write_ledgers(
         connection.executemany("insert into raw.load_origin values (?, ?)", said)
 
 
-def _delivered_files(folder: Path) -> tuple[list[Incoming], dict[str, dict[str, str]]]:
+def _delivered_files(
+    folder: Path, sites: Mapping[str, Collection[str]] | None
+) -> tuple[list[Incoming], dict[str, dict[str, str]]]:
     """The files of a delivery folder, checked against its manifest, and the manifest's rows."""
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder; a delivery is DIR/<source>/<form>.csv")
-    manifest = _read_manifest(folder)
     contracts = load_contracts()
+    manifest = read_manifest(folder, contracts)
+    # Files that belong to nobody (a letter, the truth of a synthetic trial) are left alone.
+    stems = {spec.stem for contract in contracts.values() for spec in contract.file_specs()}
     present = {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
         if path.is_file()
-        and path.relative_to(folder).parts[0] in contracts
+        and (path.relative_to(folder).parts[0] in contracts or stem_of(path.name) in stems)
         and not path.name.startswith((".", "~$", "Thumbs.db"))
     }
+    what = "is not in manifest.csv; list it or remove it"
     problems = [
-        Problem(name, None, None, "not_in_manifest", "is not in manifest.csv; list it or remove it")
+        Problem(tellable(name), None, None, "not_in_manifest", what)
         for name in sorted(present - manifest.keys())
     ]
     items: list[Incoming] = []
@@ -551,10 +647,13 @@ def _delivered_files(folder: Path) -> tuple[list[Incoming], dict[str, dict[str, 
     for name in sorted(manifest):
         if name not in present:
             problems.append(
-                Problem(name, None, None, "missing_file", "is in manifest.csv but not there")
+                Problem(
+                    tellable(name), None, None, "missing_file", "is in manifest.csv but not there"
+                )
             )
             continue
-        item = _incoming(folder / name, name, contracts[Path(name).parts[0]])
+        contract = contracts[Path(name).parts[0]]
+        item = _incoming(folder / name, name, contract, sites)
         if isinstance(item, Problem):
             problems.append(item)
             continue
@@ -568,12 +667,17 @@ def _delivered_files(folder: Path) -> tuple[list[Incoming], dict[str, dict[str, 
     return items, manifest
 
 
-def _incoming(path: Path, name: str, contract: Contract) -> Incoming | Problem:
+def _incoming(
+    path: Path, name: str, contract: Contract, sites: Mapping[str, Collection[str]] | None
+) -> Incoming | Problem:
     """What a delivered file is, from its place and name."""
     parts = Path(name).parts
     stem = stem_of(name)
     specs = {spec.stem: spec for spec in contract.file_specs()}
-    site = parts[1] if len(parts) == 3 else None
+    site = unicodedata.normalize("NFKC", parts[1]).strip().upper() if len(parts) == 3 else None
+    if site is not None and sites is not None and site not in sites.get(contract.source, ()):
+        what = f"stands in the folder of no site of {contract.source}; name it like EU01"
+        return Problem(tellable(name), None, None, "unknown_site", what)
     if len(parts) in (2, 3) and stem is not None:
         if contract.dictionary and name.endswith(f"/{contract.file}_dictionary.csv"):
             spec = specs[contract.file or ""]
@@ -582,67 +686,12 @@ def _incoming(path: Path, name: str, contract: Contract) -> Incoming | Problem:
             return Incoming(path, name, specs[stem], contract, site, "", None)
     known = ", ".join(f"{contract.source}/{stem}.csv" for stem in specs)
     return Problem(
-        name,
+        tellable(name),
         None,
         None,
         "unknown_file",
         f"is no form of its source; known: {known} (or .csv.gz or .xlsx)",
     )
-
-
-def _read_manifest(folder: Path) -> dict[str, dict[str, str]]:
-    path = folder / "manifest.csv"
-    if not path.is_file():
-        raise DeliveryRefused(
-            [
-                Problem(
-                    "manifest.csv",
-                    None,
-                    None,
-                    "missing_file",
-                    f"is missing; it lists every file ({','.join(MANIFEST_COLUMNS)})",
-                )
-            ]
-        )
-    try:
-        rows, problems = _manifest_rows(path)
-    except (UnicodeDecodeError, csv.Error):
-        text = "is not a UTF-8 CSV file; write it again"
-        raise DeliveryRefused([Problem("manifest.csv", None, None, "bad_manifest", text)]) from None
-    if problems:
-        raise DeliveryRefused(problems)
-    return rows
-
-
-def _manifest_rows(path: Path) -> tuple[dict[str, dict[str, str]], list[Problem]]:
-    sources = load_contracts().keys()
-    rows: dict[str, dict[str, str]] = {}
-    with path.open(encoding="utf-8-sig", newline="") as handle:
-        reader = csv.DictReader(handle, strict=True)
-        missing = [name for name in MANIFEST_COLUMNS if name not in (reader.fieldnames or [])]
-        if missing:
-            return {}, [
-                Problem("manifest.csv", 1, name, "missing_column", "is missing") for name in missing
-            ]
-        problems = []
-        for row in reader:
-            name = (row["file"] or "").strip().replace("\\", "/")
-            parts = Path(name).parts
-            sound = parts[:1] and parts[0] in sources and ".." not in parts
-            if not sound or name in rows or None in row or None in row.values():
-                problems.append(
-                    Problem(
-                        "manifest.csv",
-                        reader.line_num,
-                        "file",
-                        "bad_manifest_row",
-                        "is not a complete row for a file <source>/<form>.csv named once, with a "
-                        f"source of {', '.join(sources)}",
-                    )
-                )
-            else:
-                rows[name] = row
-    return rows, problems
 
 
 def parse_day(text: str) -> date:

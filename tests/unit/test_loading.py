@@ -12,9 +12,11 @@ import duckdb
 import pytest
 from loading import Outcome, read_bytes, workbook
 
+from dlm.changes import told
 from dlm.contracts import Column, Contract, FileSpec, Form, load_contracts, redcap_headers
 from dlm.deliveries import load_raw, parse_day, receive, stored_files
 from dlm.errors import DeliveryRefused, UsageError
+from dlm.store import changes_of
 
 OUTCOME = "PATID;DTLAST;STATUS;DTDEATH;CAUSE\n"
 
@@ -248,6 +250,129 @@ def test_a_delivery_must_be_what_its_manifest_says(
     with pytest.raises(DeliveryRefused, match=words):
         receive(folder, tmp_path / "state", date(2021, 1, 1))
     assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        (ALPHA, "/etc/passwd", "bad_manifest_row"),
+        (ALPHA, "eortc/../eortc/alpha.csv", "bad_manifest_row"),
+        (ALPHA, "../eortc/alpha.csv", "bad_manifest_row"),
+        (ALPHA, "eortc/./alpha.csv", "missing_file"),
+        (ALPHA, BETA, "bad_manifest_row"),
+        (",centre", "", "bad_manifest_row"),
+        (",centre", ",centre,more", "bad_manifest_row"),
+        ("csv,1,", "csv,one,", "rows_differ"),
+        ("2021-01-01", "2021-02-30", "bad_manifest_date"),
+        ("2021-01-01", "01/01/2021", "bad_manifest_date"),
+        (",", ";", "missing_column"),
+        ("file,", "FILE,", "missing_column"),
+    ],
+)
+def test_a_manifest_is_taken_at_its_word(
+    tmp_path: Path, small_contract: Contract, old: str, new: str, code: str
+) -> None:
+    folder = deliver(tmp_path / "1", {ALPHA: "ID;X\nP1;a\n", BETA: "ID;X\n"})
+    path = folder / "manifest.csv"
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(DeliveryRefused) as caught:
+        receive(folder, tmp_path / "state", date(2021, 1, 1))
+    assert code in {problem.code for problem in caught.value.problems}
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_manifest_dated_after_its_receipt_is_told(
+    tmp_path: Path, small_contract: Contract
+) -> None:
+    folder = deliver(tmp_path / "1", {ALPHA: "ID;X\nP1;a\n", BETA: "ID;X\n"})
+    receipt = receive(folder, tmp_path / "state", date(2020, 12, 31))
+    assert [warning.code for warning in receipt.warnings] == ["dated_after_receipt"]
+
+
+SITES = {"eortc": {"EU01", "EU02"}}
+OWN, OTHER = "eortc/EU01/alpha.csv", "eortc/EU02/alpha.csv"
+
+
+@pytest.mark.parametrize(
+    ("files", "code", "told"),
+    [
+        ({OWN: "ID;X\nEU01-001;a\nEU02-001;b\n"}, "other_site", f"{OWN}, line 3: "),
+        ({OWN: 'ID;X\nEU01-001;a\n"EU02-001";b\n'}, "other_site", f"{OWN}, line 3: "),
+        ({OWN: "ID;X\nＥＵ０１ー001;a\n"}, None, ""),
+        ({"eortc/eu01/alpha.csv": "ID;X\nEU01-001;a\n"}, None, ""),
+        ({"eortc/EU09/alpha.csv": "ID;X\n"}, "unknown_site", "EU09"),
+        ({"eortc/Smith John/alpha.csv": "ID;X\n"}, "unknown_site", "a name that may be"),
+        ({"eortc/John Smith.csv": "ID;X\n"}, "unknown_file", "a name that may be"),
+        ({OWN: "ID;X\nEU01-001;a\n", ALPHA: "ID;X\nEU01-001;a\n"}, "same_content", OWN),
+        ({OWN: "ID;X\n", OTHER: "ID;X\n"}, None, ""),
+    ],
+)
+def test_a_sites_own_file_is_in_its_folder(
+    tmp_path: Path, small_contract: Contract, files: dict[str, str], code: str | None, told: str
+) -> None:
+    folder = deliver(tmp_path / "1", files)
+    if code is None:
+        receive(folder, tmp_path / "state", date(2021, 1, 1), sites=SITES)
+        return
+    with pytest.raises(DeliveryRefused) as caught:
+        receive(folder, tmp_path / "state", date(2021, 1, 1), sites=SITES)
+    assert [problem.code for problem in caught.value.problems] == [code]
+    assert told in str(caught.value)
+    assert "Smith" not in str(caught.value)
+
+
+def test_a_file_sent_before_under_another_name_is_refused(
+    tmp_path: Path, small_contract: Contract
+) -> None:
+    state = tmp_path / "state"
+    text = "ID;X\nEU01-001;a\n"
+    first = receive(deliver(tmp_path / "1", {ALPHA: text}), state, date(2021, 1, 1))
+    with pytest.raises(DeliveryRefused, match="same_content") as caught:
+        receive(deliver(tmp_path / "2", {OWN: text}), state, date(2021, 2, 1))
+    assert f"what {ALPHA} of delivery {first.delivery_id} holds" in str(caught.value)
+    # The same file under its own name is a delivery like any other.
+    receive(deliver(tmp_path / "3", {ALPHA: text, BETA: "ID;X\n"}), state, date(2021, 2, 1))
+
+
+@pytest.mark.parametrize("text", ["ID;X\n", "ID;X\nEU01-001;a;b\n"])
+def test_a_file_without_a_record_never_takes_the_place_of_records(
+    tmp_path: Path, small_contract: Contract, text: str
+) -> None:
+    state = tmp_path / "state"
+    receive(
+        deliver(tmp_path / "1", {ALPHA: "ID;X\nEU01-001;a\n", BETA: "ID;X\n"}),
+        state,
+        date(2021, 1, 1),
+    )
+    with pytest.raises(DeliveryRefused, match="emptied") as caught:
+        receive(deliver(tmp_path / "2", {ALPHA: text}), state, date(2021, 2, 1))
+    assert "where 1 are in force" in str(caught.value)
+    assert raw_rows(state)["alpha"] == [("EU01-001", "a", ALPHA, 2)]
+
+
+def test_a_file_dated_before_the_one_it_replaces_is_told(
+    tmp_path: Path, small_contract: Contract
+) -> None:
+    state = tmp_path / "state"
+    for n, day in ((1, "2021-01-05"), (2, "2021-01-05"), (3, "2021-01-04")):
+        folder = deliver(tmp_path / str(n), {ALPHA: f"ID;X\nP1;{n}\n", BETA: "ID;X\n"})
+        path = folder / "manifest.csv"
+        path.write_text(path.read_text().replace("2021-01-01", day))
+        delivery_id = receive(folder, state, date(2021, 2, n)).delivery_id
+        changes = [each for each in changes_of(state, delivery_id) if each["rule_id"] == "DL15"]
+        assert len(changes) == (1 if n == 3 else 0)
+    assert told(changes)[0].startswith(f"{ALPHA}: is dated 2021-01-04, before {ALPHA}")
+
+
+def test_a_form_of_no_source_is_told_and_a_letter_left_alone(
+    tmp_path: Path, small_contract: Contract
+) -> None:
+    folder = deliver(tmp_path / "1", {ALPHA: "ID;X\nP1;a\n", BETA: "ID;X\n"})
+    (folder / "letter.txt").write_text("x")
+    receive(folder, tmp_path / "state", date(2021, 1, 1))
+    (folder / "alpha.csv").write_text("ID;X\n")
+    with pytest.raises(DeliveryRefused, match=r"  alpha\.csv: is not in manifest"):
+        receive(folder, tmp_path / "state", date(2021, 1, 1))
 
 
 def test_a_form_that_never_came_is_named(tmp_path: Path, small_contract: Contract) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dlm.contracts import Contract, FileSpec
 from dlm.errors import Problem
@@ -75,6 +77,7 @@ def read_file(
     delivery_id: str | None,
     progress: Progress = lambda size: None,
     allow_fast: bool = True,
+    site_id: str | None = None,
 ) -> LoadedFile:
     """Read one file against its contract.
 
@@ -89,12 +92,13 @@ def read_file(
         delivery_id: hash of the delivery it came with.
         progress: told the bytes read so far.
         allow_fast: whether the fast path may be tried.
+        site_id: the site whose patients alone it may hold; None for any.
 
     Raises:
         DeliveryRefused: the file cannot be trusted as a whole; nothing of it was stored.
     """
     if name.casefold().endswith(".xlsx"):
-        reading = _Reading(name, _hash(path, name), spec, contract, progress)
+        reading = _Reading(name, _hash(path, name), spec, contract, progress, site_id)
         return reading.stored(
             connection, delivery_id, reading.sheet(workbook.rows(path, name, spec, contract)), True
         )
@@ -104,12 +108,12 @@ def read_file(
         contract.encodings,
         lambda line: known_share(records.cut_fields(line, contract.delimiter)[0], spec) > 0.5,
     )
-    reading = _Reading(name, found.sha256, spec, contract, progress)
+    reading = _Reading(name, found.sha256, spec, contract, progress, site_id)
     if allow_fast and fast.may_try(found):
         try:
             return reading.stored(connection, delivery_id, reading.fast(found), found.separators)
         except fast.NotSimple:
-            reading = _Reading(name, found.sha256, spec, contract, progress)
+            reading = _Reading(name, found.sha256, spec, contract, progress, site_id)
     return reading.stored(connection, delivery_id, reading.strict(found), found.separators)
 
 
@@ -123,8 +127,15 @@ class _Reading:
     """One pass over one file: from its text to batches of records."""
 
     def __init__(
-        self, name: str, sha256: str, spec: FileSpec, contract: Contract, progress: Progress
+        self,
+        name: str,
+        sha256: str,
+        spec: FileSpec,
+        contract: Contract,
+        progress: Progress,
+        site_id: str | None,
     ):
+        self.site_id = site_id
         self.loaded = LoadedFile(spec, name, sha256)
         self.contract = contract
         self.progress = progress
@@ -209,6 +220,7 @@ class _Reading:
             if self.patient is not None:
                 fast.refuse_footer(batch.column(self.patient))
             self.gate.look(batch, lines)
+            self._refuse_other_sites(batch, lines)
             self.loaded.records_in += count
             self.loaded.loaded += count
             number += count
@@ -296,8 +308,25 @@ class _Reading:
         batch = pa.RecordBatch.from_arrays(columns, schema=self.schema)
         numbers = np.array(lines, dtype=np.int64)
         self.gate.look(batch, numbers)
+        self._refuse_other_sites(batch, numbers)
         self.loaded.loaded += len(rows)
         return batch.append_column("_line", pa.array(numbers))
+
+    def _refuse_other_sites(self, batch: pa.RecordBatch, lines: np.ndarray[Any, Any]) -> None:
+        """Refuse a site's own file that holds a patient of another."""
+        if self.site_id is None or self.patient is None:
+            return
+        column = batch.column(self.patient)
+        for patient in pc.unique(column).to_pylist():
+            plain = unicodedata.normalize("NFKC", patient).strip().upper().replace("ー", "-")
+            if plain and plain.split("-")[0] != self.site_id:
+                raise refused(
+                    self.loaded.name,
+                    int(lines[pc.index(column, patient).as_py()]),
+                    "other_site",
+                    f"the patient is not of {self.site_id}, whose file this is; "
+                    "was it put into the wrong folder?",
+                )
 
     def _warn_once(self, line: int, code: str, text: str) -> None:
         if all(warning.code != code for warning in self.loaded.warnings):
