@@ -29,9 +29,10 @@
 
 {#-
     Regularised incomplete beta function I_x(a, b) by its continued fraction (Abramowitz and Stegun 26.5.8),
-    evaluated from the far end in a fixed number of steps, at x or, mirrored, at 1 - x, whichever
+    evaluated from the far end in a number of steps known beforehand, at x or, mirrored, at 1 - x, whichever
     converges. `y` is 1 - x, given so that its digits are not lost. x, y, a, b are names or literals, used
-    many times. Relative error below 1e-10 for a and b up to 10,000.
+    many times. Relative error below 1e-10 for a and b up to 10,000, below 1e-8 up to 1,000,000, where the
+    logarithm of the beta function has lost digits.
 -#}
 {% macro incomplete_beta(x, y, a, b) -%}
     case
@@ -49,10 +50,30 @@
 {%- endmacro %}
 
 {% macro _beta_fraction(x, a, b) -%}
-    {#- Convergence takes steps of the order of the square root of max(a, b); two per turn here. -#}
+    {#- Convergence takes steps of the order of the square root of max(a, b), two per turn here; the number of
+    turns is measured: 40 at 95, 114 at 10,000, 543 at 1,000,000 for a relative error of 1e-13. -#}
+    {%- set turns = 'floor(40e0 + sqrt(greatest(' ~ a ~ ', ' ~ b ~ ')))' -%}
     {%- set odd = '1e0 - (' ~ a ~ ' + beta_step_ - 1e0) * (' ~ a ~ ' + ' ~ b ~ ' + beta_step_ - 1e0) * ' ~ x
         ~ ' / ((' ~ a ~ ' + 2e0 * beta_step_ - 2e0) * (' ~ a ~ ' + 2e0 * beta_step_ - 1e0))' -%}
     {%- set even = '(1e0 + beta_step_ * (' ~ b ~ ' - beta_step_) * ' ~ x
         ~ ' / ((' ~ a ~ ' + 2e0 * beta_step_ - 1e0) * (' ~ a ~ ' + 2e0 * beta_step_)) / beta_tail_)' -%}
-    {{ fold(countdown(150), '1e0', 'beta_tail_', 'beta_step_', odd ~ ' / ' ~ even) }}
+    {{ fold(countdown(turns), '1e0', 'beta_tail_', 'beta_step_', odd ~ ' / ' ~ even) }}
+{%- endmacro %}
+
+{#-
+    Quantile of the beta distribution with shapes a, b > 0 (SQL expressions) at the lower-tail probability p, a
+    number up to 0.1; the upper tail is 1 less the quantile with the shapes exchanged. Newton steps on
+    ln I_x(a, b) as a function of logit x: that function is concave and rises, since the density of logit x is
+    log-concave, so the steps converge from anywhere. Relative error below 1e-10.
+-#}
+{% macro beta_quantile(p, a, b) -%}
+    {#- The start is the normal approximation of logit x. -#}
+    {%- set start = 'ln(beta_a_ / beta_b_) + (' ~ normal_quantile(p) ~ ') * sqrt(1e0 / beta_a_ + 1e0 / beta_b_)' -%}
+    {%- set step = 'beta_logit_ - (ln(beta_f_) - ln(cast(' ~ p ~ ' as double))) * beta_f_ / beta_density_' -%}
+    {{ bind('beta_a_', a, bind('beta_b_', b, bind('beta_root_', fold(
+        countdown(10), start, 'beta_logit_', 'beta_newton_',
+        bind('beta_x_', '1e0 / (1e0 + exp(-beta_logit_))', bind('beta_y_', '1e0 / (1e0 + exp(beta_logit_))',
+            bind('beta_density_', _beta_front('beta_x_', 'beta_y_', 'beta_a_', 'beta_b_'),
+                bind('beta_f_', incomplete_beta('beta_x_', 'beta_y_', 'beta_a_', 'beta_b_'), step))))
+    ), '1e0 / (1e0 + exp(-beta_root_))'))) }}
 {%- endmacro %}

@@ -72,7 +72,7 @@ def test_chi_square_has_no_tail_without_degrees_of_freedom() -> None:
     assert evaluate("chi_square_upper_tail('x', 'df')", x=[-1e-18], df=[1])[0] == 1.0
 
 
-DEGREES = np.concatenate([np.arange(1, 300), [500, 999, 1000, 3000, 5000, 9999, 10000]])
+DEGREES = np.concatenate([np.arange(1, 300), [500, 999, 1000, 3000, 5000, 9999, 10000, 10001, 1e6]])
 
 
 @pytest.mark.parametrize("p", [0.975, 0.95, 0.995, 0.9999995, 0.6, 0.025])
@@ -101,6 +101,49 @@ def test_incomplete_beta() -> None:
     expected = special.betainc(a, b, x)
     representable = expected > 1e-290
     np.testing.assert_allclose(result[representable], expected[representable], rtol=1e-9)
+
+
+@pytest.mark.parametrize("p", [0.025, 0.005, 0.1])
+def test_beta_quantile(p: float) -> None:
+    shapes = [0.3, 0.5, 1, 2.5, 10, 58, 95, 300, 1000, 10000]
+    a, b = (grid.ravel() for grid in np.meshgrid(shapes, shapes))
+    result = evaluate(f"beta_quantile({p}, 'a', 'b')", a=a, b=b)
+    np.testing.assert_allclose(result, stats.beta.ppf(p, a, b), rtol=1e-10)
+
+
+K = np.array([0, 1, 14, 95, 152, 120, 25, 140_000])
+N = np.array([10, 10, 19, 152, 152, 227, 75, 200_000])
+
+
+def test_clopper_pearson() -> None:
+    exact = [
+        stats.binomtest(int(k), int(n)).proportion_ci(method="exact")
+        for k, n in zip(K, N, strict=True)
+    ]
+    lower = evaluate("clopper_pearson_lower('k', 'n')", k=K, n=N)
+    upper = evaluate("clopper_pearson_upper('k', 'n')", k=K, n=N)
+    np.testing.assert_allclose(lower, [interval.low for interval in exact], rtol=1e-9)
+    np.testing.assert_allclose(upper, [interval.high for interval in exact], rtol=1e-9)
+
+
+def test_binomial_tails() -> None:
+    upper = evaluate("binomial_upper_tail('k', 'n', 0.85)", k=K, n=N)
+    lower = evaluate("binomial_lower_tail('k', 'n', 0.85)", k=K, n=N)
+    np.testing.assert_allclose(upper, stats.binom.sf(K - 1, N, 0.85), rtol=1e-9)
+    np.testing.assert_allclose(lower, stats.binom.cdf(K, N, 0.85), rtol=1e-9, atol=1e-300)
+
+
+def test_draws_are_even_and_the_same_on_every_engine() -> None:
+    draw = render("uniform_draw('cast(i as varchar)')")
+    query = f"select {draw} from range(5000) as numbers (i) order by i"
+    with duckdb.connect() as connection:
+        draws = np.sort([row[0] for row in connection.execute(query).fetchall()])
+    assert draws[0] >= 0 and draws[-1] < 1
+    assert stats.kstest(draws, "uniform").pvalue > 0.01
+    # md5('0') begins with cfcd2084
+    with duckdb.connect() as connection:
+        first = connection.execute(query).fetchone()
+    assert first == (0xCFCD2084 / 2**32,)
 
 
 def test_ln_gamma() -> None:
@@ -132,6 +175,19 @@ def test_nothing_to_divide_by_is_null_and_not_nan() -> None:
             "anova_icc(0, 0, 0, 0, 0)",
             "cohen_kappa(0, 0, 0, 0)",
             "cohen_kappa(9, 0, 0, 0)",
+            "clopper_pearson_lower(0, 0)",
+            "clopper_pearson_upper(0, 0)",
+            "linearised_variance(0, 0, 0)",
+            "linearised_variance(0e0, 3, 1)",
+            "rao_scott_design_effect('1e0', '0e0', 4)",
+            "korn_graubard_n('null', 'null', 0, 0)",
+            "korn_graubard_n('1e0', 'null', 3, 1)",
+            "logit_bound('1e0', '0e0', '2e0', '-')",
+            "logit_bound('0e0', '0e0', '2e0', '+')",
+            "durkalski_chi2('0e0', '0e0')",
+            "obuchowski_chi2(0, 0, 0)",
+            "obuchowski_chi2(0, 0, 5)",
+            "score_statistic('null', 0.85, 'null')",
         ):
             row = connection.execute(f"select {render(expression)}").fetchone()
             assert row == (None,), expression

@@ -46,6 +46,7 @@ select
 
     ---------- outcome
     members.is_evaluable and members.reference_verdict = 'nonviable' as is_nonviable,
+    members.reference_verdict,
 
     ---------- strata
     'all' as overall,
