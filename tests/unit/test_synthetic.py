@@ -8,7 +8,6 @@ import hashlib
 import io
 import re
 import unicodedata
-from collections import Counter
 from datetime import date
 from pathlib import Path
 
@@ -19,8 +18,9 @@ import pytest
 from dlm.contracts import Contract, Form, load_contracts
 from dlm.deliveries import receive
 from dlm.synthetic import FAULT_KINDS, draw_trial, files, truth, write_trial
-from dlm.synthetic.common import FORMS, LESION, Tables, day_number, lesion_id
-from dlm.synthetic.faults import FAULTS, FEW, plant
+from dlm.synthetic.common import FORM_KEYS, FORMS, LESION, Tables, day_number, lesion_id
+from dlm.synthetic.fault_kinds import FAULTS, FEW, plant
+from dlm.synthetic.findings import all_findings
 
 PROJECT = Path(__file__).parents[2]
 SEEDS = PROJECT / "seeds"
@@ -177,10 +177,12 @@ def test_truth_of_the_seeds_is_what_their_files_say(seeds_read_back: Tables) -> 
 
 
 def registered(tables: Tables) -> Tables:
-    """The forms without records of patients that were never registered."""
+    """The forms without records of patients never registered, and one record of each key."""
     known = set(tables["registration"]["patient_id"])
     return {
-        form: frame[frame["patient_id"].isin(known)].reset_index(drop=True)
+        form: frame[frame["patient_id"].isin(known)]
+        .drop_duplicates([*FORM_KEYS[form]], ignore_index=True)
+        .reset_index(drop=True)
         for form, frame in tables.items()
     }
 
@@ -348,8 +350,7 @@ def test_what_a_delivery_says_is_its_truth(tmp_path: Path) -> None:
     assert 400 < int(got["flow.registered.patients"]) < 530
     assert got["flow.sites"] == "21"
     findings = pd.read_csv(out / "truth" / "findings.csv", dtype=str, keep_default_na=False)
-    assert set(findings["planted"]) == {"no"}
-    assert {"RD13", "GN09", "PT10", "GN05"} <= set(findings["rule_id"])
+    assert findings.empty
 
 
 # ---------- faults
@@ -361,23 +362,32 @@ def test_several_plant_each_kind_once(
 ) -> None:
     derived = truth.derive(other_trial)
     _, found = plant(other_trial, derived, 3, faults)
-    assert Counter(finding.kind for finding in found) == dict.fromkeys(kinds, 1)
-    sources = {finding.source for finding in found}
-    assert sources == {"eortc", "jcog", "us"}
+    assert {finding.kind for finding in found} == set(kinds)
+    main = [finding for finding in found if finding.planted == "yes"]
+    assert {finding.source for finding in main} == {"eortc", "jcog", "us"}
+    # One patient, one fault.
+    hosts = {(finding.kind, finding.patient_id) for finding in found}
+    assert len(hosts) == len({patient_id for _, patient_id in hosts}) == len(kinds)
 
 
 @pytest.mark.parametrize("kind", FAULT_KINDS)
 def test_a_fault_touches_no_endpoint(other_trial: Tables, kind: str) -> None:
     derived = truth.derive(other_trial)
     faulty, found = plant(other_trial, derived, 5, kind)
-    assert [finding.kind for finding in found] == [kind]
-    assert sum(len(frame) for frame in faulty.values()) == sum(
-        len(frame) for frame in other_trial.values()
-    ) + int(FAULTS[kind].adds)
-    unchanged = truth.endpoints(truth.derive(registered(faulty)))
-    pd.testing.assert_frame_equal(unchanged, truth.endpoints(derived))
-    assert re.fullmatch(r"[A-Z]{2}\d\d", found[0].rule_id)
-    assert not any(other_trial[form].equals(faulty[form]) for form in [FAULTS[kind].form])
+    assert {finding.kind for finding in found} == {kind}
+    assert {finding.planted for finding in found} <= {"yes", "follows"}
+    assert all(re.fullmatch(r"[A-Z]{2}\d\d", finding.rule_id) for finding in found)
+    fault = FAULTS[kind]
+    changed = {form for form in FORMS if not other_trial[form].equals(faulty[form])}
+    assert changed
+    assert changed <= {fault.form, *(edit.form for edit in fault.edits)}
+    if fault.touches:
+        assert kind not in FEW
+        return
+    kept = figures(truth.endpoints(truth.derive(registered(faulty))))
+    before = figures(truth.endpoints(derived))
+    # A patient of a site that takes no part counts as registered, at no site.
+    assert kept | {"flow.sites": "21"} == before
 
 
 def test_unknown_fault_is_refused(other_trial: Tables) -> None:
@@ -386,6 +396,12 @@ def test_unknown_fault_is_refused(other_trial: Tables) -> None:
 
 
 # ---------- an ordinary draw
+
+
+def test_an_ordinary_draw_gives_stewards_something_to_ask(other_trial: Tables) -> None:
+    found = all_findings(other_trial, truth.derive(other_trial), [])
+    assert set(found["planted"]) == {"no"}
+    assert {"RD13", "GN09", "PT10", "GN05", "RD18", "LE08", "FU05"} <= set(found["rule_id"])
 
 
 def test_lesions_of_one_patient_are_alike(sites: pd.DataFrame) -> None:

@@ -18,7 +18,7 @@ from dlm.project import find_places
 from dlm.synthetic import files, habits, truth
 from dlm.synthetic.calibrate import calibrated_trial, find_targets
 from dlm.synthetic.common import Tables, stream
-from dlm.synthetic.faults import FAULT_KINDS, plant
+from dlm.synthetic.fault_kinds import FAULT_KINDS, plant
 from dlm.synthetic.findings import all_findings
 from dlm.synthetic.sample import file_trial, sample_trial
 
@@ -45,8 +45,9 @@ def write_trial(
         out: where a delivery goes (``<source>/<form>.csv`` and ``manifest.csv``), or the seeds
             folder of a project (``<source>/<source>__<form>.csv``, their properties, ``load/``).
         layout: as a delivery, each source in its own encoding, or as dbt seeds in UTF-8.
-        faults: ``none``, ``few`` (one of each kind that blocks no publication), ``all`` (one of
-            each kind) or one of ``FAULT_KINDS``.
+        faults: ``few``: an ordinary trial, with what goes wrong in any, and one fault of each kind
+            that blocks no publication. ``none``: a trial without a finding for a steward. ``all``
+            (one of each kind) or one of ``FAULT_KINDS``: such a trial and the faults.
         progress: told in a few words what is being done.
         truth_folder: where ``findings.csv`` and ``endpoints.csv`` go. By default ``truth`` in
             out; for the project's own seeds ``tests/oracle/seeds_truth``, so that dbt does not
@@ -60,14 +61,19 @@ def write_trial(
     sites = pd.read_csv(reference / "ref_sites.csv", dtype=str, keep_default_na=False)
     codes = habits.read_code_lists(reference / "ref_codelists.csv")
     contracts = load_contracts()
-    tables = draw_trial(seed, scale, sites, tell)
+    # What goes wrong in any trial would stand between a fault and its rule. A trial calibrated to
+    # published figures needs it.
+    ordinary = faults == "few" or find_targets(seed, scale) is not None
+    tables = draw_trial(seed, scale, sites, tell, slips=float(ordinary))
+    wide_ids = habits.FULL_WIDTH_IDS if ordinary else ()
     tell("deriving the truth")
     derived = truth.derive(tables)
     faulty, planted = plant(tables, derived, seed, faults)
     texts = {}
     for source, contract in contracts.items():
         tell(f"writing {source}")
-        texts[source] = files.source_files(habits.raw_forms(faulty, contract, codes), contract)
+        raw = habits.raw_forms(faulty, contract, codes, wide_ids)
+        texts[source] = files.source_files(raw, contract)
     if layout == "seeds":
         files.write_seeds(out, texts, contracts.values())
     else:
@@ -76,16 +82,26 @@ def write_trial(
     project = find_places().project
     own_seeds = out.resolve() == (project / "seeds").resolve()
     folder = truth_folder or (project / TRUTH_OF_SEEDS if own_seeds else out / "truth")
-    files.write_table(folder / "findings.csv", all_findings(tables, derived, planted))
+    files.write_table(folder / "findings.csv", all_findings(tables, derived, planted, wide_ids))
     files.write_table(folder / "endpoints.csv", truth.endpoints(derived))
 
 
-def draw_trial(seed: int, scale: float, sites: pd.DataFrame, tell: Callable[[str], None]) -> Tables:
-    """The forms of a trial without faults: calibrated where the seed has targets, else as drawn."""
+def draw_trial(
+    seed: int,
+    scale: float,
+    sites: pd.DataFrame,
+    tell: Callable[[str], None],
+    slips: float = 1.0,
+) -> Tables:
+    """The forms of a trial without faults: calibrated where the seed has targets, else as drawn.
+
+    ``slips`` is the share of what in any trial a steward asks about (see ``sample_trial``); a
+    calibrated trial has all of it.
+    """
     targets = find_targets(seed, scale)
     if targets is not None:
         return file_trial(calibrated_trial(targets, sites, tell))
     spread = 1 + 0.03 * stream(seed, "size").standard_normal()
     n = round(REGISTERED_AT_SCALE_1 * scale * spread)
     tell(f"drawing {n} patients")
-    return file_trial(sample_trial(seed, n, sites))
+    return file_trial(sample_trial(seed, n, sites, slips))

@@ -30,7 +30,11 @@ PLACE_WEIGHTS = (0.48, 0.36, 0.16)
 
 
 def sample_fates(
-    rng: np.random.Generator, patients: pd.DataFrame, stages: pd.DataFrame, left: pd.DataFrame
+    rng: np.random.Generator,
+    patients: pd.DataFrame,
+    stages: pd.DataFrame,
+    left: pd.DataFrame,
+    slips: float = 1.0,
 ) -> pd.DataFrame:
     """When each patient truly recurs, dies or is lost; one row per patient.
 
@@ -39,6 +43,7 @@ def sample_fates(
         patients: every patient.
         stages: their operation stages.
         left: final dispositions ``left_in_place`` with ``_regrows`` (date, ``nan`` for never).
+        slips: share of the usual losses to follow-up.
 
     Returns:
         ``p``, ``_origin`` (day 0; registration where never operated), ``_relapse`` (elsewhere than
@@ -70,7 +75,9 @@ def sample_fates(
     at_chemotherapy = patients["chemo_end_date"].to_numpy() + whole(rng, n, 1, 20)
     death = np.where(fate == "died", at_chemotherapy, death)
     frame["_treatment_death"] = early | (fate == "died")
-    lost = np.where(chance(rng, n, 0.13), origin + 60 + np.floor(1100 * rng.random(n)), np.nan)
+    lost = np.where(
+        chance(rng, n, 0.13 * slips), origin + 60 + np.floor(1100 * rng.random(n)), np.nan
+    )
     lost = np.where(operated, lost, np.maximum(lost, restaged))
     withdrawal = patients["withdrawal_date"].to_numpy()
     lost = np.where(np.isnan(withdrawal), lost, withdrawal)
@@ -99,7 +106,7 @@ def sample_regrowth(rng: np.random.Generator, final: pd.DataFrame) -> pd.DataFra
     return left
 
 
-def build_visits(rng: np.random.Generator, fates: pd.DataFrame) -> pd.DataFrame:
+def build_visits(rng: np.random.Generator, fates: pd.DataFrame, slips: float = 1.0) -> pd.DataFrame:
     """Visits as they took place: ``p``, ``visit_date``, ``imaging_date``.
 
     Planned ones move by some days; a recurrence may bring a patient in between.
@@ -110,7 +117,9 @@ def build_visits(rng: np.random.Generator, fates: pd.DataFrame) -> pd.DataFrame:
         group = operated[(operated["_source"] == "jcog") == japanese]
         days = group["_origin"].to_numpy()[:, None] + plan[None, :].astype(np.float64)
         days = days + np.round(14 * rng.standard_normal(days.shape))
-        came = (days <= group["_end"].to_numpy()[:, None] - 3) & (rng.random(days.shape) < 0.97)
+        came = (days <= group["_end"].to_numpy()[:, None] - 3) & (
+            rng.random(days.shape) < 1 - 0.03 * slips
+        )
         row, _ = np.nonzero(came)
         parts.append(pd.DataFrame({"p": group["p"].to_numpy()[row], "visit_date": days[came]}))
     early = fates["_relapse"].to_numpy()
@@ -130,7 +139,7 @@ def build_visits(rng: np.random.Generator, fates: pd.DataFrame) -> pd.DataFrame:
     must = visits.merge(fates[["p", "_relapse", "_between"]], on="p", how="left")
     found_then = (must["_relapse"] == must["visit_date"]) | (must["_between"] == must["visit_date"])
     imaging = np.where(found_then.to_numpy(), visits["visit_date"].to_numpy(), imaging)
-    skipped = chance(rng, n, 0.04) & ~found_then.to_numpy()
+    skipped = chance(rng, n, 0.04 * slips) & ~found_then.to_numpy()
     visits["imaging_date"] = np.where(skipped, np.nan, imaging)
     visits["visit_no"] = visits.groupby("p").cumcount().astype(float) + 1
     return visits
@@ -274,7 +283,7 @@ def build_followup(visits: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFrame
 
 
 def blur_recurrences(
-    rng: np.random.Generator, followup: pd.DataFrame, fates: pd.DataFrame
+    rng: np.random.Generator, followup: pd.DataFrame, fates: pd.DataFrame, slips: float = 1.0
 ) -> pd.DataFrame:
     """Some recurrence dates are known by month only.
 
@@ -286,13 +295,17 @@ def blur_recurrences(
     last = followup.groupby("p")["imaging_date"].transform("max").to_numpy()
     since = day - origin
     clear = (since > 40) & (day + 31 < last) & (np.abs(since - 730) > 31)
-    partial = clear & chance(rng, len(followup), 0.06)
+    partial = clear & chance(rng, len(followup), 0.06 * slips)
     followup["recurrence_date_precision"] = where(partial, "month", "day")
     return followup
 
 
 def build_outcome(
-    rng: np.random.Generator, patients: pd.DataFrame, fates: pd.DataFrame, visits: pd.DataFrame
+    rng: np.random.Generator,
+    patients: pd.DataFrame,
+    fates: pd.DataFrame,
+    visits: pd.DataFrame,
+    slips: float = 1.0,
 ) -> pd.DataFrame:
     """The outcome form: last contact, death and its cause."""
     n = len(fates)
@@ -307,7 +320,7 @@ def build_outcome(
     frame["vital_status"] = np.where(dead, "dead", "alive").astype(object)
     frame["death_date"] = death
     by_month = used_dates(pd.Series(death), pd.Series(text(n, "month"))).to_numpy()
-    blurred = dead & chance(rng, n, 0.05) & (by_month > last_visit)
+    blurred = dead & chance(rng, n, 0.05 * slips) & (by_month > last_visit)
     frame["death_date_precision"] = where(blurred, "month", "day")
     frame["last_contact_date"] = np.where(dead, np.where(blurred, last_visit, death), seen)
     told = (fates["_relapse"] <= fates["_end"]).to_numpy()

@@ -6,7 +6,7 @@ ordinary draw may fail: exams that come late, partial dates, miscounts, readers 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -28,28 +28,35 @@ COLUMNS = (
     "record_key",
     "column_name",
     "detail",
+    "touches",
 )
 FOLLOWUP_DAYS = 365
 
 
-def all_findings(tables: Tables, derived: Derived, planted: Iterable[Finding]) -> pd.DataFrame:
+def all_findings(
+    tables: Tables,
+    derived: Derived,
+    planted: Iterable[Finding],
+    wide_ids: Sequence[str] = FULL_WIDTH_IDS,
+) -> pd.DataFrame:
     """Planted and natural findings, one row each, sorted.
 
     Args:
         tables: the filed trial before faults were planted.
         derived: what is derived from it.
         planted: what was planted since.
+        wide_ids: sites that write patient ids with full-width digits.
     """
     found = list(planted)
     taken = {(finding.rule_id, finding.record_key) for finding in found}
+    natural = _full_width_ids(tables, wide_ids)
     for rule in NATURAL:
-        for finding in rule(tables, derived):
-            if (finding.rule_id, finding.record_key) not in taken:
-                found.append(finding)
+        natural += rule(tables, derived)
+    found += [one for one in natural if (one.rule_id, one.record_key) not in taken]
     rows = sorted(
         (
             finding.kind,
-            "yes" if finding.planted else "no",
+            finding.planted,
             finding.rule_id,
             finding.source,
             finding.form,
@@ -58,6 +65,7 @@ def all_findings(tables: Tables, derived: Derived, planted: Iterable[Finding]) -
             finding.record_key,
             finding.column_name,
             finding.detail,
+            finding.touches,
         )
         for finding in found
     )
@@ -71,7 +79,7 @@ def _say(
     return [
         Finding(
             kind,
-            False,
+            "no",
             rule_id,
             form,
             row["patient_id"],
@@ -84,11 +92,11 @@ def _say(
     ]
 
 
-def _full_width_ids(tables: Tables, derived: Derived) -> list[Finding]:
+def _full_width_ids(tables: Tables, sites: Sequence[str]) -> list[Finding]:
     """GN05: an id written with full-width digits."""
     found = []
     for form in FULL_WIDTH_ID_FORMS:
-        wide = tables[form]["patient_id"].str[:4].isin(FULL_WIDTH_IDS)
+        wide = tables[form]["patient_id"].str[:4].isin(sites)
         found += _say(
             "full_width_id", "GN05", form, tables[form][wide], "patient_id", "full-width digits"
         )
@@ -260,7 +268,6 @@ def _not_followed(tables: Tables, derived: Derived) -> list[Finding]:
 
 
 NATURAL: tuple[Callable[[Tables, Derived], list[Finding]], ...] = (
-    _full_width_ids,
     _partial_dates,
     _miscounts,
     _no_lesion,

@@ -7,7 +7,7 @@ is decided here is only which of the allowed ways a site uses.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -59,8 +59,12 @@ def read_code_lists(path: Path) -> CodeList:
     return lists
 
 
-def raw_forms(tables: Tables, contract: Contract, codes: CodeList) -> Tables:
+def raw_forms(
+    tables: Tables, contract: Contract, codes: CodeList, wide_ids: Sequence[str] = FULL_WIDTH_IDS
+) -> Tables:
     """The forms of one source as that source writes them, all text.
+
+    ``wide_ids`` are the sites that write patient ids with full-width digits in some forms.
 
     Returns:
         One frame per form, with the headers of the contract. A REDCap source's checkbox column
@@ -71,15 +75,23 @@ def raw_forms(tables: Tables, contract: Contract, codes: CodeList) -> Tables:
     for name, form in contract.forms.items():
         own = tables[name]
         own = own[own["patient_id"].str.startswith(prefix)].reset_index(drop=True)
-        raw[name] = _raw_form(own, contract, form, codes)
+        raw[name] = _raw_form(own, contract, form, codes, wide_ids)
     return raw
 
 
-def _raw_form(frame: pd.DataFrame, contract: Contract, form: Form, codes: CodeList) -> pd.DataFrame:
+def _raw_form(
+    frame: pd.DataFrame,
+    contract: Contract,
+    form: Form,
+    codes: CodeList,
+    wide_ids: Sequence[str],
+) -> pd.DataFrame:
     site = frame["patient_id"].str[:4].to_numpy(dtype=object)
     columns = {}
     for column in form.columns:
-        values = _raw_column(frame, column, contract, form.name, site, codes)
+        values = _raw_column(frame, column, contract, site, codes)
+        if column.name == "patient_id" and form.name in FULL_WIDTH_ID_FORMS:
+            values = _full_width_id(values, np.isin(site, wide_ids))
         if f"_raw_{column.name}" in frame:
             planted = frame[f"_raw_{column.name}"].to_numpy(dtype=object)
             values = where(planted != "", planted, values)
@@ -93,7 +105,6 @@ def _raw_column(
     frame: pd.DataFrame,
     column: Column,
     contract: Contract,
-    form: str,
     site: Texts,
     codes: CodeList,
 ) -> Texts:
@@ -112,8 +123,6 @@ def _raw_column(
         given = _each(given, lambda value: JAPANESE_TEXT.get(value, value))
         if column.name in ("segment", "segments_removed"):
             return _full_width(given, np.isin(site, FULL_WIDTH_NUMBERS))
-    if column.name == "patient_id" and form in FULL_WIDTH_ID_FORMS:
-        return _full_width_id(given, np.isin(site, FULL_WIDTH_IDS))
     if column.name == "site_id" and contract.layout == "redcap":
         # REDCap lower-cases the name of a data access group.
         return _each(given, str.lower)

@@ -25,6 +25,7 @@ from dlm.synthetic.common import (
 
 NE_REASONS = ("motion", "artefact", "steatosis", "no_contrast", "other")
 NE_WEIGHTS = (0.30, 0.28, 0.30, 0.04, 0.08)
+PERFORMED = ("done", "not_done", "missing")
 CONDITION_REASONS = ("arterial phase missing", "motion in hepatobiliary phase", "dome not covered")
 READ_COLUMNS = [
     "p",
@@ -68,22 +69,26 @@ def build_reads(
     lesions: pd.DataFrame,
     stages: pd.DataFrame,
     final: pd.DataFrame,
+    slips: float = 1.0,
 ) -> pd.DataFrame:
-    """Baseline, restaging and intraoperative reads of every lesion, one row per read."""
+    """Baseline, restaging and intraoperative reads of every lesion, one row per read.
+
+    ``slips`` is the share of the usual late, missing or unmeasured exams and open disagreements.
+    """
     row = lesions["p"].to_numpy()
-    habits = _patient_habits(rng, patients, stages)
+    habits = _patient_habits(rng, patients, stages, slips)
     per_lesion = habits.iloc[row].reset_index(drop=True)
     blurred = where_number(per_lesion["_steatosis"].to_numpy(), 0.3, 0.0)
     parts = [
-        *_baseline(rng, lesions, per_lesion, blurred),
-        *_restaging(rng, lesions, per_lesion, blurred),
-        *_intraoperative(rng, lesions, per_lesion, stages, final),
+        *_baseline(rng, lesions, per_lesion, blurred, slips),
+        *_restaging(rng, lesions, per_lesion, blurred, slips),
+        *_intraoperative(rng, lesions, per_lesion, stages, final, slips),
     ]
     return pd.concat(parts, ignore_index=True)[READ_COLUMNS]
 
 
 def _patient_habits(
-    rng: np.random.Generator, patients: pd.DataFrame, stages: pd.DataFrame
+    rng: np.random.Generator, patients: pd.DataFrame, stages: pd.DataFrame, slips: float
 ) -> pd.DataFrame:
     """What is decided per patient: dates of exams, who reads, what is done, ultrasound used."""
     n = len(patients)
@@ -104,25 +109,26 @@ def _patient_habits(
     late_ct = operated & chance(rng, n, 0.015)
     ct = np.where(late_ct, first - whole(rng, n, 43, 55), ct)
     mri = np.where(operated, first - whole(rng, n, 2, 27), ct + whole(rng, n, 0, 5))
-    late_mri = operated & chance(rng, n, 0.05)
+    late_mri = operated & chance(rng, n, 0.05 * slips)
     mri = np.where(late_mri, first - whole(rng, n, 43, 64), mri)
     frame["_ct_date"] = np.where(restaged, ct, np.nan)
     frame["_mri_date"] = np.where(restaged, mri, np.nan)
     # MRI that did not take place: said so on the form, or no form at all.
-    frame["_mri_done"] = pick(rng, n, ("done", "not_done", "missing"), (0.955, 0.03, 0.015))
-    frame["_mri_baseline"] = pick(rng, n, ("done", "not_done", "missing"), (0.88, 0.08, 0.04))
+    frame["_mri_done"] = pick(rng, n, PERFORMED, (0.955, 0.03 * slips, 0.015 * slips))
+    frame["_mri_baseline"] = pick(rng, n, PERFORMED, (0.88, 0.08, 0.04))
     halfway = patients["chemo_start_date"].to_numpy() + 7 * patients["chemo_cycles"].to_numpy()
     frame["_halfway"] = halfway
     frame["_earlier_ct"] = restaged & (halfway < ct - 14) & chance(rng, n, 0.12)
     frame["_two_locals"] = chance(rng, n, 0.22)
-    frame["_central"] = chance(rng, n, where_number(frame["_two_locals"].to_numpy(), 0.45, 0.68))
+    settled = where_number(frame["_two_locals"].to_numpy(), 1 - 0.55 * slips, 0.68)
+    frame["_central"] = chance(rng, n, settled)
     frame["_central_baseline"] = chance(rng, n, 0.25)
     frame["_central_reader"] = pick(rng, n, ("CR1", "CR2", "CR3"), (0.4, 0.35, 0.25))
     frame["_steatosis"] = chance(rng, n, 0.04)
     frame["_ct_conditions"] = ~chance(rng, n, 0.02)
     frame["_mri_conditions"] = ~chance(rng, n, 0.03)
-    frame["_ct_contrast"] = frame["_ct_conditions"] | chance(rng, n, 0.7)
-    frame["_mri_contrast"] = frame["_mri_conditions"] | chance(rng, n, 0.7)
+    frame["_ct_contrast"] = frame["_ct_conditions"] | chance(rng, n, 1 - 0.3 * slips)
+    frame["_mri_contrast"] = frame["_mri_conditions"] | chance(rng, n, 1 - 0.3 * slips)
     frame["_ct_slice"] = np.asarray([1.0, 2.0, 2.5, 3.0, 5.0])[rng.integers(0, 5, n)]
     frame["_mri_slice"] = np.asarray([2.0, 3.0, 4.0, 5.0])[rng.integers(0, 4, n)]
     share = np.where(patients["_source"].to_numpy(dtype=object) == "jcog", 0.26, 0.12)
@@ -131,7 +137,11 @@ def _patient_habits(
 
 
 def _baseline(
-    rng: np.random.Generator, lesions: pd.DataFrame, habit: pd.DataFrame, blurred: Floats
+    rng: np.random.Generator,
+    lesions: pd.DataFrame,
+    habit: pd.DataFrame,
+    blurred: Floats,
+    slips: float,
 ) -> list[pd.DataFrame]:
     n = len(lesions)
     seen = lesions["_seen_at_baseline"].to_numpy()
@@ -139,7 +149,7 @@ def _baseline(
     parts = []
     for modality, miss in (("CT", 0.06), ("MRI", 0.0)):
         lower = modality.lower()
-        missed = small & chance(rng, n, miss)
+        missed = small & chance(rng, n, miss * slips)
         exam = Exam(
             modality,
             "baseline",
@@ -156,14 +166,18 @@ def _baseline(
             status = habit["_mri_baseline"].to_numpy(dtype=object)
             done = status == "done"
             parts.append(_not_done(lesions, habit, exam, status == "not_done"))
-        parts.append(_read(rng, lesions, habit, exam, "local", "R1", done, blurred))
+        parts.append(_read(rng, lesions, habit, exam, "local", "R1", done, blurred, slips))
         central = done & habit["_central_baseline"].to_numpy()
-        parts.append(_read(rng, lesions, habit, exam, "central", "", central, blurred))
+        parts.append(_read(rng, lesions, habit, exam, "central", "", central, blurred, slips))
     return parts
 
 
 def _restaging(
-    rng: np.random.Generator, lesions: pd.DataFrame, habit: pd.DataFrame, blurred: Floats
+    rng: np.random.Generator,
+    lesions: pd.DataFrame,
+    habit: pd.DataFrame,
+    blurred: Floats,
+    slips: float,
 ) -> list[pd.DataFrame]:
     n = len(lesions)
     after = lesions["_size_after"].to_numpy()
@@ -188,14 +202,22 @@ def _restaging(
             parts.append(_not_done(lesions, habit, exam, done & (status == "not_done")))
             done &= status == "done"
         else:
-            parts.append(_earlier(rng, lesions, habit, exam, blurred))
-        first = _read(rng, lesions, habit, exam, "local", "R1", done, blurred)
+            parts.append(_earlier(rng, lesions, habit, exam, blurred, slips))
+        first = _read(rng, lesions, habit, exam, "local", "R1", done, blurred, slips)
         two = done & habit["_two_locals"].to_numpy()
-        second = _read(rng, lesions, habit, exam, "local", "R2", two, blurred)
+        second = _read(rng, lesions, habit, exam, "local", "R2", two, blurred, slips)
         central = _read(
-            rng, lesions, habit, exam, "central", "", done & habit["_central"].to_numpy(), blurred
+            rng,
+            lesions,
+            habit,
+            exam,
+            "central",
+            "",
+            done & habit["_central"].to_numpy(),
+            blurred,
+            slips,
         )
-        judged = _adjudicated(rng, lesions, habit, exam, first, central)
+        judged = _adjudicated(rng, lesions, habit, exam, first, central, slips)
         parts += [first, second, central, judged]
     return parts
 
@@ -206,6 +228,7 @@ def _earlier(
     habit: pd.DataFrame,
     exam: Exam,
     blurred: Floats,
+    slips: float,
 ) -> pd.DataFrame:
     """An exam halfway through chemotherapy, when less had disappeared."""
     n = len(lesions)
@@ -220,7 +243,7 @@ def _earlier(
         exam.slice_mm,
     )
     done = habit["_earlier_ct"].to_numpy()
-    return _read(rng, lesions, habit, earlier, "local", "R1", done, blurred)
+    return _read(rng, lesions, habit, earlier, "local", "R1", done, blurred, slips)
 
 
 def _intraoperative(
@@ -229,6 +252,7 @@ def _intraoperative(
     habit: pd.DataFrame,
     stages: pd.DataFrame,
     final: pd.DataFrame,
+    slips: float,
 ) -> list[pd.DataFrame]:
     """Ultrasound at every stage of what was still in the liver then."""
     n = len(lesions)
@@ -255,7 +279,9 @@ def _intraoperative(
                 np.full(n, np.nan),
             )
             none = np.zeros(n)
-            parts.append(_read(rng, lesions, habit, exam, "local", "US1", there & used, none))
+            parts.append(
+                _read(rng, lesions, habit, exam, "local", "US1", there & used, none, slips)
+            )
     return parts
 
 
@@ -268,19 +294,25 @@ def _read(
     reader: str,
     mask: Bools,
     blurred: Floats,
+    slips: float,
 ) -> pd.DataFrame:
     """One reader's rows for the lesions of ``mask``; reader ``""`` is the patient's central one."""
     n = len(lesions)
     miss_gone, miss_there, cannot = ERRORS[role]
+    if exam.timepoint in ("baseline", "intraop"):
+        # There, a lesion overlooked makes the forms contradict each other.
+        miss_gone, miss_there = miss_gone * slips, miss_there * slips
     gone = exam.gone ^ chance(rng, n, np.where(exam.gone, miss_gone, miss_there))
     # Where fat blurs the liver, readers cannot judge a third of what CT shows; MRI suffers less.
     p_cannot = cannot + (blurred if exam.modality == "CT" else 0.3 * blurred)
+    if exam.timepoint == "baseline":
+        p_cannot = p_cannot * slips
     unclear = chance(rng, n, p_cannot)
     verdict = where(unclear, "not_evaluable", where(gone, "not_visible", "visible"))
     reason = where(
         unclear, where(blurred > 0, "steatosis", pick(rng, n, NE_REASONS, NE_WEIGHTS)), ""
     )
-    size, status = _size(rng, exam, verdict)
+    size, status = _size(rng, exam, verdict, slips)
     frame = lesions[["p", "lesion_no"]].copy()
     frame["modality"] = exam.modality
     frame["timepoint"] = exam.timepoint
@@ -306,14 +338,16 @@ def _read(
     return frame[mask]
 
 
-def _size(rng: np.random.Generator, exam: Exam, verdict: Texts) -> tuple[Floats, Texts]:
+def _size(
+    rng: np.random.Generator, exam: Exam, verdict: Texts, slips: float
+) -> tuple[Floats, Texts]:
     """What the reader wrote under size: a measure, 5 mm too small, 0 mm gone, or nothing."""
     n = len(verdict)
     measured = np.maximum(exam.size + np.round(0.8 * rng.standard_normal(n)), 2.0)
     small = measured < 6
     size = np.where(small, 5.0, measured)
     status = where(small, "too_small", "measured")
-    unmeasured = chance(rng, n, 0.012 if exam.timepoint == "intraop" else 0.006)
+    unmeasured = chance(rng, n, slips * (0.012 if exam.timepoint == "intraop" else 0.006))
     size = np.where(unmeasured, np.nan, size)
     status = where(unmeasured, "not_measured", status)
     gone = verdict == "not_visible"
@@ -347,6 +381,7 @@ def _adjudicated(
     exam: Exam,
     local: pd.DataFrame,
     central: pd.DataFrame,
+    slips: float,
 ) -> pd.DataFrame:
     """A third reader for some of the lesions on which site and centre disagree."""
     said = pd.DataFrame({"local": local["verdict"], "central": central["verdict"]})
@@ -355,14 +390,18 @@ def _adjudicated(
     mask = np.zeros(len(lesions), dtype=bool)
     mask[rows] = True
     mask &= chance(rng, len(lesions), 0.45)
-    judged = _read(rng, lesions, habit, exam, "central", "", mask, np.zeros(len(lesions)))
+    judged = _read(rng, lesions, habit, exam, "central", "", mask, np.zeros(len(lesions)), slips)
     judged["reader_id"] = "AJ1"
     judged["reader_role"] = "adjudicator"
     return judged
 
 
 def build_followup_reads(
-    rng: np.random.Generator, patients: pd.DataFrame, left: pd.DataFrame, followup: pd.DataFrame
+    rng: np.random.Generator,
+    patients: pd.DataFrame,
+    left: pd.DataFrame,
+    followup: pd.DataFrame,
+    slips: float = 1.0,
 ) -> pd.DataFrame:
     """CT reads of left lesions near one and two years, in step with the regrowth found."""
     visits = followup[["p", "visit_no", "imaging_date"]].drop_duplicates(["p", "visit_no"])
@@ -392,5 +431,5 @@ def build_followup_reads(
         np.full(n, 5.0),
     )
     everyone = np.ones(n, dtype=bool)
-    reads = _read(rng, pairs, habit, exam, "local", "R1", everyone, np.zeros(n))
+    reads = _read(rng, pairs, habit, exam, "local", "R1", everyone, np.zeros(n), slips)
     return reads[READ_COLUMNS]

@@ -16,7 +16,9 @@ SEGMENT_WEIGHTS = (0.04, 0.10, 0.11, 0.09, 0.09, 0.13, 0.15, 0.14, 0.12, 0.015, 
 LEFT_SEGMENTS = ("1", "2", "3", "4a", "4b")
 
 
-def sample_lesions(rng: np.random.Generator, patients: pd.DataFrame) -> pd.DataFrame:
+def sample_lesions(
+    rng: np.random.Generator, patients: pd.DataFrame, slips: float = 1.0
+) -> pd.DataFrame:
     """One row per lesion record.
 
     Latent columns: ``_seen_at_baseline``; ``_ct_gone``, ``_mri_gone``, ``_us_gone`` and
@@ -34,7 +36,7 @@ def sample_lesions(rng: np.random.Generator, patients: pd.DataFrame) -> pd.DataF
     size = _sizes(rng, row, len(patients))
     size = _separate(frame["p"].to_numpy(), frame["segment"].to_numpy(dtype=object), size)
     # A few records are of lesions that nobody saw before chemotherapy, never the first.
-    late_finding = chance(rng, n, 0.012) & (frame["lesion_no"].to_numpy() > 1)
+    late_finding = chance(rng, n, 0.012 * slips) & (frame["lesion_no"].to_numpy() > 1)
     frame["_seen_at_baseline"] = ~late_finding
     frame["_size"] = size
     frame["baseline_size"] = np.where(late_finding, np.nan, size)

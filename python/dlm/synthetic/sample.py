@@ -11,38 +11,40 @@ from dlm.synthetic.lesions import sample_lesions
 from dlm.synthetic.patients import sample_patients
 
 
-def sample_trial(seed: int, n_patients: int, sites: pd.DataFrame) -> Tables:
+def sample_trial(seed: int, n_patients: int, sites: pd.DataFrame, slips: float = 1.0) -> Tables:
     """Draw ``n_patients`` with everything that happened to them.
 
     Args:
         seed: the same seed and number give the same trial.
         n_patients: how many are registered.
         sites: ``site_id`` and ``data_centre`` of every active site.
+        slips: how often things go wrong that a steward asks about (late or missing exams, blanks,
+            miscounts, readers left in disagreement, patients lost): 1 as in any trial, 0 never.
 
     Returns:
         One table per form. Patients are still numbered (column ``p``); ``file_trial`` gives ids.
     """
     patients = sample_patients(stream(seed, "patients"), n_patients, sites)
-    lesions = sample_lesions(stream(seed, "lesions"), patients)
+    lesions = sample_lesions(stream(seed, "lesions"), patients, slips)
     surgery_stream = stream(seed, "surgery")
     stages = operations.sample_stages(surgery_stream, patients)
     dispositions = operations.sample_dispositions(surgery_stream, patients, lesions, stages)
     final = dispositions[dispositions["_final"]]
     pathology = operations.build_pathology(stream(seed, "pathology"), dispositions)
-    reads = imaging.build_reads(stream(seed, "reads"), patients, lesions, stages, final)
+    reads = imaging.build_reads(stream(seed, "reads"), patients, lesions, stages, final, slips)
 
     after = stream(seed, "course")
     left = course.sample_regrowth(after, final)
-    fates = course.sample_fates(after, patients, stages, left)
-    visits = course.build_visits(after, fates)
+    fates = course.sample_fates(after, patients, stages, left, slips)
+    visits = course.build_visits(after, fates, slips)
     findings, later_pathology = course.build_findings(after, fates, left, visits)
     followup = course.build_followup(visits, findings)
-    followup = course.blur_recurrences(after, followup, fates)
-    outcome = course.build_outcome(after, patients, fates, visits)
-    spots = imaging.build_followup_reads(stream(seed, "spots"), patients, left, followup)
+    followup = course.blur_recurrences(after, followup, fates, slips)
+    outcome = course.build_outcome(after, patients, fates, visits, slips)
+    spots = imaging.build_followup_reads(stream(seed, "spots"), patients, left, followup, slips)
     return {
-        "registration": _declare(stream(seed, "declared"), patients, lesions),
-        "lesion": _mark(stream(seed, "marks"), lesions, reads),
+        "registration": _declare(stream(seed, "declared"), patients, lesions, slips),
+        "lesion": _mark(stream(seed, "marks"), lesions, reads, slips),
         "read": pd.concat([reads, spots], ignore_index=True),
         "surgery": operations.build_surgery(surgery_stream, stages, dispositions),
         "disposition": dispositions,
@@ -53,18 +55,20 @@ def sample_trial(seed: int, n_patients: int, sites: pd.DataFrame) -> Tables:
 
 
 def _declare(
-    rng: np.random.Generator, patients: pd.DataFrame, lesions: pd.DataFrame
+    rng: np.random.Generator, patients: pd.DataFrame, lesions: pd.DataFrame, slips: float
 ) -> pd.DataFrame:
     """The number of metastases a site declared at registration, now and then miscounted."""
     n = len(patients)
     seen = lesions[lesions["_seen_at_baseline"]].groupby("p").size()
     counted = seen.reindex(patients["p"]).to_numpy(dtype=np.float64)
-    off = np.where(rng.random(n) < 0.04, np.where(rng.random(n) < 0.5, 1.0, 2.0), 0.0)
+    off = np.where(rng.random(n) < 0.04 * slips, np.where(rng.random(n) < 0.5, 1.0, 2.0), 0.0)
     declared = counted + np.where(rng.random(n) < 0.5, off, -off)
     return patients.assign(n_lesions_declared=np.maximum(declared, 1.0))
 
 
-def _mark(rng: np.random.Generator, lesions: pd.DataFrame, reads: pd.DataFrame) -> pd.DataFrame:
+def _mark(
+    rng: np.random.Generator, lesions: pd.DataFrame, reads: pd.DataFrame, slips: float
+) -> pd.DataFrame:
     """The site's own mark "disappeared" (what its first reader said last, with slips) and the day
     of its baseline CT, unless the lesion was not seen then."""
     own = reads[
@@ -75,7 +79,7 @@ def _mark(rng: np.random.Generator, lesions: pd.DataFrame, reads: pd.DataFrame) 
     ].sort_values("read_date")
     own = own.drop_duplicates(["p", "lesion_no"], keep="last")[["p", "lesion_no", "verdict"]]
     said = lesions[["p", "lesion_no"]].merge(own, on=["p", "lesion_no"], how="left")["verdict"]
-    slip = rng.random(len(lesions)) < 0.006
+    slip = rng.random(len(lesions)) < 0.006 * slips
     mark = yes_no((said == "not_visible").to_numpy() ^ slip)
     scan = reads[(reads["timepoint"] == "baseline") & (reads["modality"] == "CT")]
     day = lesions["p"].map(scan.drop_duplicates("p").set_index("p")["read_date"])
