@@ -1,0 +1,271 @@
+{#-
+One catalogue of rules: the words, severities and thresholds are the seed ref_quality_rules; what a
+rule looks at and when it is violated are the macros in macros/quality/rules, one entry per rule:
+
+    id         of the rule, as in the seed
+    applies    predicate: which records the rule is about; every record when absent
+    violated   predicate: which of them break it; null breaks nothing
+    checks     instead of `violated`: statements of a known kind (macro check_violated), from which
+               Great Expectations' suites are generated as well; any broken one breaks the rule
+    when       with `checks`: column -> value, list of values, 'null' or 'not null', for `applies`
+    evidence   columns quoted to the steward; those of the checks when absent
+    column     the column at fault, as an SQL expression where `column_sql` says it instead
+    needs      forms that must have been delivered by the site; the input's own when absent
+    unless_any why the rule counts as not evaluated where it applies to no record; without it
+               such a rule is not applicable
+    counts     how much a row adds to the records checked, as SQL; one when absent
+-#}
+
+
+{#-
+What rules look at, in order: the model, the macro that lists its rules, the forms it needs and
+whether it has rows of single sites. A model of one row per thing checked has the columns source,
+site_id, patient_id, lesion_id, form, record_key, payload_hash, delivery_file and delivery_line.
+-#}
+{% macro rule_inputs() -%}
+    {%- set inputs = [] -%}
+    {%- for form in form_names() -%}
+        {%- do inputs.append({
+            'name': form,
+            'model': 'checked_' ~ form,
+            'rules': context[form ~ '_rules']() + general_rules(form),
+            'needs': [form],
+        }) -%}
+    {%- endfor -%}
+    {{ return(inputs) }}
+{%- endmacro %}
+
+
+{#- Forms a rule needs. -#}
+{% macro rule_needs(input, rule) -%}
+    {{ return(rule.needs if 'needs' in rule else input.needs) }}
+{%- endmacro %}
+
+
+{#- Which records a rule is about. -#}
+{% macro rule_applies(rule) -%}
+    {%- set conditions = [] -%}
+    {%- if rule.applies -%}
+        {%- do conditions.append('(' ~ rule.applies ~ ')') -%}
+    {%- endif -%}
+    {%- for column, wanted in (rule.when or {}).items() -%}
+        {%- do conditions.append(check_condition(column, wanted)) -%}
+    {%- endfor -%}
+    {{ return(conditions | join(' and ') or 'true') }}
+{%- endmacro %}
+
+
+{#- Condition of a `when`: the column holds the value, one of the values, something or nothing. -#}
+{% macro check_condition(column, wanted) -%}
+    {%- if wanted == 'not null' -%}
+        {{ return(column ~ ' is not null') }}
+    {%- elif wanted == 'null' -%}
+        {{ return(column ~ ' is null') }}
+    {%- elif wanted is string or wanted is boolean or wanted is number -%}
+        {{ return(column ~ ' = ' ~ sql_literal(wanted)) }}
+    {%- else -%}
+        {{ return(column ~ ' in (' ~ sql_literals(wanted) ~ ')') }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- A value as SQL writes it; a number as a double. -#}
+{% macro sql_literal(value) -%}
+    {%- if value is boolean -%}
+        {{ return('true' if value else 'false') }}
+    {%- elif value is string -%}
+        {{ return("'" ~ value | replace("'", "''") ~ "'") }}
+    {%- else -%}
+        {{ return('cast(' ~ value ~ ' as double)') }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro sql_literals(values) -%}
+    {%- set written = [] -%}
+    {%- for value in values -%}
+        {%- do written.append(sql_literal(value)) -%}
+    {%- endfor -%}
+    {{ return(written | join(', ')) }}
+{%- endmacro %}
+
+
+{#- When a rule is violated. -#}
+{% macro rule_violated(rule) -%}
+    {%- if rule.violated -%}
+        {{ return(rule.violated) }}
+    {%- endif -%}
+    {%- set broken = [] -%}
+    {%- for check in rule.checks -%}
+        {%- do broken.append('(' ~ check_violated(check, rule.id) ~ ')') -%}
+    {%- endfor -%}
+    {{ return(broken | join(' or ')) }}
+{%- endmacro %}
+
+
+{#-
+Predicate of a record that breaks one check. Blank breaks only `not_null`. Great Expectations gets
+the same statement from macro check_expectation.
+-#}
+{% macro check_violated(check, rule_id) -%}
+    {%- set kind = check.kind -%}
+    {%- set column = check.column -%}
+    {%- if kind == 'not_null' -%}
+        {{ return(column ~ ' is null') }}
+    {%- elif kind == 'null' -%}
+        {{ return(column ~ ' is not null') }}
+    {%- elif kind == 'in_set' -%}
+        {{ return(column ~ ' not in (' ~ sql_literals(check['values']) ~ ')') }}
+    {%- elif kind == 'not_in_set' -%}
+        {{ return(column ~ ' in (' ~ sql_literals(check['values']) ~ ')') }}
+    {%- elif kind == 'between' -%}
+        {%- set broken = [] -%}
+        {%- if check.min is defined -%}
+            {%- do broken.append(
+                column ~ (' <= ' if check.strict_min else ' < ') ~ sql_literal(check.min)
+            ) -%}
+        {%- endif -%}
+        {%- if check.max is defined -%}
+            {%- do broken.append(column ~ ' > ' ~ sql_literal(check.max)) -%}
+        {%- endif -%}
+        {{ return(broken | join(' or ')) }}
+    {%- elif kind == 'regex' -%}
+        {{ return('not ' ~ matches(column, check.pattern)) }}
+    {%- elif kind == 'not_regex' -%}
+        {{ return(matches(column, check.pattern)) }}
+    {%- elif kind == 'not_before' -%}
+        {{ return(check.later ~ ' < ' ~ check.earlier) }}
+    {%- elif kind == 'equal' -%}
+        {{ return(check.columns[0] ~ ' <> ' ~ check.columns[1]) }}
+    {%- elif kind == 'pair_in_set' -%}
+        {%- set pairs = [] -%}
+        {%- for pair in check.pairs -%}
+            {%- do pairs.append(
+                '(' ~ check.columns[0] ~ ' = ' ~ sql_literal(pair[0])
+                ~ ' and ' ~ check.columns[1] ~ ' = ' ~ sql_literal(pair[1]) ~ ')'
+            ) -%}
+        {%- endfor -%}
+        {{ return('not (' ~ pairs | join(' or ') ~ ')') }}
+    {%- elif kind == 'unique' -%}
+        {{ return(repeated_flag(rule_id)) }}
+    {%- else -%}
+        {{ exceptions.raise_compiler_error('rule ' ~ rule_id ~ ': no check of kind ' ~ kind) }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- Columns a check reads. -#}
+{% macro check_columns(check) -%}
+    {%- if check.columns is defined -%}
+        {{ return(check.columns) }}
+    {%- elif check.kind == 'not_before' -%}
+        {{ return([check.later, check.earlier]) }}
+    {%- else -%}
+        {{ return([check.column]) }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- Flag of a record whose key another record has too, from CTE <input>_records. -#}
+{% macro repeated_flag(rule_id) -%}
+    {{ return('is_repeated_' ~ rule_id | lower) }}
+{%- endmacro %}
+
+
+{#- Columns quoted to the steward. -#}
+{% macro rule_evidence(rule) -%}
+    {%- if rule.evidence is defined -%}
+        {{ return(rule.evidence) }}
+    {%- endif -%}
+    {%- set columns = (rule.when or {}).keys() | list -%}
+    {%- for check in rule.checks or [] -%}
+        {%- for column in check_columns(check) if column not in columns -%}
+            {%- do columns.append(column) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(columns) }}
+{%- endmacro %}
+
+
+{#- The offending values as text: age=17; sex=M. A blank value stands as nothing. -#}
+{% macro evidence_text(rule) -%}
+    {%- if rule.evidence_sql -%}
+        {{ return(rule.evidence_sql) }}
+    {%- endif -%}
+    {%- set parts = [] -%}
+    {%- for column in rule_evidence(rule) -%}
+        {%- do parts.append(
+            "'" ~ column ~ "=' || coalesce(cast(" ~ column ~ " as varchar), '')"
+        ) -%}
+    {%- endfor -%}
+    {{ return('concat_ws(\'; \', ' ~ parts | join(', ') ~ ')') }}
+{%- endmacro %}
+
+
+{#- The column at fault, as SQL. -#}
+{% macro rule_column(rule) -%}
+    {%- if rule.column_sql -%}
+        {{ return(rule.column_sql) }}
+    {%- elif rule.column -%}
+        {{ return("'" ~ rule.column ~ "'") }}
+    {%- elif rule.checks -%}
+        {{ return("'" ~ check_columns(rule.checks[0])[0] ~ "'") }}
+    {%- else -%}
+        {{ return("''") }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#-
+CTE <name>_records: the rows of an input, those whose key is not their own flagged for rules that
+say a key is unique. Keys are counted by grouping, which scales; a window over every row does not.
+-#}
+{% macro input_records(input) -%}
+    {%- set uniques = [] -%}
+    {%- for rule in input.rules -%}
+        {%- for check in rule.checks or [] if check.kind == 'unique' -%}
+            {%- do uniques.append((rule, check)) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+{%- for rule, check in uniques %}
+{{ input.name }}_{{ rule.id | lower }} as (
+    select {{ check.columns | join(', ') }}
+    from {{ ref(input.model) }}
+    where
+        {{ rule_applies(rule) }}
+        {%- for column in check.columns %}
+        and {{ column }} is not null
+        {%- endfor %}
+    group by {{ check.columns | join(', ') }}
+    having count(*) > 1
+),
+{% endfor %}
+{{ input.name }}_records as (
+    select
+        {%- for rule, check in uniques %}
+        {{ rule.id | lower }}.{{ check.columns[0] }} is not null as {{ repeated_flag(rule.id) }},
+        {%- endfor %}
+        records.*
+    from {{ ref(input.model) }} as records
+    {%- for rule, check in uniques %}
+    left join {{ input.name }}_{{ rule.id | lower }} as {{ rule.id | lower }}
+        on
+            {%- for column in check.columns %}
+            {{ 'and ' if not loop.first }}records.{{ column }} = {{ rule.id | lower }}.{{ column }}
+            {%- endfor %}
+    {%- endfor %}
+)
+{%- endmacro %}
+
+
+{#- One row per element of a list of SQL texts. -#}
+{% macro unnested(elements) -%}
+    {{ return(adapter.dispatch('unnested')(elements)) }}
+{%- endmacro %}
+
+{% macro default__unnested(elements) -%}
+    unnest([{{ elements | join(', ') }}])
+{%- endmacro %}
+
+{% macro spark__unnested(elements) -%}
+    explode(array({{ elements | join(', ') }}))
+{%- endmacro %}

@@ -1,0 +1,3 @@
+{% macro disposition_rules() -%}
+    {{ return([]) }}
+{%- endmacro %}

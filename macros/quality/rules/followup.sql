@@ -1,0 +1,3 @@
+{% macro followup_rules() -%}
+    {{ return([]) }}
+{%- endmacro %}

@@ -1,0 +1,3 @@
+{% macro lesion_rules() -%}
+    {{ return([]) }}
+{%- endmacro %}

@@ -1,0 +1,3 @@
+{% macro outcome_rules() -%}
+    {{ return([]) }}
+{%- endmacro %}

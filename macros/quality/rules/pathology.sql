@@ -1,0 +1,3 @@
+{% macro pathology_rules() -%}
+    {{ return([]) }}
+{%- endmacro %}

@@ -1,0 +1,3 @@
+{% macro surgery_rules() -%}
+    {{ return([]) }}
+{%- endmacro %}

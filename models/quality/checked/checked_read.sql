@@ -1,0 +1,150 @@
+-- Reads as sites sent them, with what their rules look at beside. The joins are to a few facts per
+-- patient or lesion and to the few exams that are at odds; the reads themselves pass once.
+with
+
+{{ checked_records('read', ['modality', 'verdict']) }},
+
+patients as (select * from {{ ref('patient_facts') }}),
+
+lesions as (select * from {{ ref('lesion_facts') }}),
+
+accepted as (select * from {{ ref('int_accepted_reads') }}),
+
+disputed as (
+    select
+        lesion_id,
+        modality,
+        timepoint,
+        exam_date
+    from accepted
+    where readers_disagree
+),
+
+-- An exam is read for all lesions at once; the lesion whose latest exam is an earlier one was left
+-- out, or its date is wrong. Operation stages have days of their own.
+lesion_exams as (
+    select
+        lesion_id,
+        substr(lesion_id, 1, length(lesion_id) - strpos(reverse(lesion_id), '-')) as patient_id,
+        modality,
+        timepoint,
+        exam_date
+    from accepted
+    where timepoint in ('baseline', 'preop')
+),
+
+patient_exams as (
+    select
+        patient_id,
+        modality,
+        timepoint,
+        max(exam_date) as last_exam_date
+    from lesion_exams
+    group by patient_id, modality, timepoint
+    having min(exam_date) < max(exam_date)
+),
+
+exams_elsewhere as (
+    select
+        lesion_exams.lesion_id,
+        lesion_exams.modality,
+        lesion_exams.timepoint,
+        lesion_exams.exam_date,
+        patient_exams.last_exam_date
+    from lesion_exams
+    inner join patient_exams
+        on
+            lesion_exams.patient_id = patient_exams.patient_id
+            and lesion_exams.modality = patient_exams.modality
+            and lesion_exams.timepoint = patient_exams.timepoint
+    where lesion_exams.exam_date < patient_exams.last_exam_date
+),
+
+contested_reads as (
+    select
+        record_key,
+        count(distinct coalesce(verdict, '') || '|' || coalesce(cast(size_mm as varchar), '')) > 1
+            as has_two_verdicts,
+        count(distinct coalesce(reader_role, '')) > 1 as has_two_roles
+    from records
+    where is_contested
+    group by record_key
+),
+
+-- The size in the same modality at the timepoint before.
+measured as (
+    select
+        lesion_id,
+        modality,
+        case timepoint when 'baseline' then 'preop' when 'preop' then 'followup' end
+            as next_timepoint,
+        max(size_mm) as size_mm
+    from records
+    where size_mm > 0 and timepoint in ('baseline', 'preop')
+    group by lesion_id, modality, timepoint
+)
+
+select
+    {{ record_columns('read') }},
+    records.received_date,
+
+    ---------- as told
+    {{ form_values('read') }}
+    records.modality_text,
+    records.verdict_text,
+
+    ---------- how it was written
+    records.n_unreadable,
+    records.is_contested,
+    records.lacks_patient,
+    records.lacks_lesion,
+    records.drifted_keys,
+    records.formula_texts,
+    records.misformatted_dates,
+    records.impossible_dates,
+    records.misformatted_numbers,
+    records.unmapped_codes,
+
+    ---------- beside the other reads
+    coalesce(contested_reads.has_two_verdicts, false) as has_two_verdicts,
+    coalesce(contested_reads.has_two_roles, false) as has_two_roles,
+    disputed.lesion_id is not null as readers_disagree,
+    exams_elsewhere.last_exam_date,
+    measured.size_mm as previous_size_mm,
+
+    ---------- beside the lesion and the patient
+    lesions.baseline_date,
+    lesions.baseline_date_lower,
+    lesions.first_pathology_date_upper,
+    patients.highest_lesion_no,
+    patients.chemo_start_date_upper,
+    patients.first_surgery_date,
+    patients.first_surgery_date_lower,
+    patients.first_surgery_date_upper,
+    patients.surgery_days,
+    coalesce(patients.has_known_surgery_days, false) as has_known_surgery_days,
+    patients.death_date,
+    patients.death_date_upper,
+    patients.last_contact_date,
+    patients.last_contact_date_upper
+from records
+left join contested_reads on records.record_key = contested_reads.record_key
+left join disputed
+    on
+        records.lesion_id = disputed.lesion_id
+        and records.modality = disputed.modality
+        and records.timepoint = disputed.timepoint
+        and records.read_date = disputed.exam_date
+left join exams_elsewhere
+    on
+        records.lesion_id = exams_elsewhere.lesion_id
+        and records.modality = exams_elsewhere.modality
+        and records.timepoint = exams_elsewhere.timepoint
+        and records.read_date = exams_elsewhere.exam_date
+left join measured
+    on
+        records.lesion_id = measured.lesion_id
+        and records.modality = measured.modality
+        and records.timepoint = measured.next_timepoint
+left join lesions on records.lesion_id = lesions.lesion_id
+left join patients on records.patient_id = patients.patient_id

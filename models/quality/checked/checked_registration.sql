@@ -1,0 +1,57 @@
+-- Registrations as sites sent them, with what their rules look at beside.
+with
+
+{{ checked_records('registration', ['sex', 'cea_unit']) }},
+
+facts as (select * from {{ ref('patient_facts') }}),
+
+sites_of_patients as (
+    select
+        patient_id,
+        count(distinct site_id) as n_sites,
+        {{ sorted_texts('site_id') }} as sites_of_patient
+    from staged
+    group by patient_id
+)
+
+select
+    {{ record_columns('registration') }},
+    records.received_date,
+
+    ---------- as told
+    records.site_id as delivered_site_id,
+    {{ form_values('registration') }}
+    records.sex_text,
+    records.cea_unit_text,
+
+    ---------- how it was written
+    records.n_unreadable,
+    records.is_contested,
+    records.lacks_site,
+    records.drifted_keys,
+    records.formula_texts,
+    records.misformatted_dates,
+    records.impossible_dates,
+    records.misformatted_numbers,
+    records.unmapped_codes,
+
+    ---------- beside the patient's other records
+    coalesce(sites_of_patients.n_sites > 1, false) as has_two_sites,
+    sites_of_patients.sites_of_patient,
+    coalesce(facts.n_lesion_records, 0) as n_lesion_records,
+    facts.first_surgery_date,
+    facts.first_surgery_date_upper,
+    least(
+        records.registration_date_upper,
+        records.chemo_start_date_upper,
+        facts.first_surgery_date_upper
+    ) as first_procedure_date_upper,
+    least(
+        records.registration_date, records.chemo_start_date, facts.first_surgery_date
+    ) as first_procedure_date,
+    facts.last_activity_date_lower,
+    facts.last_activity_date_lower as last_activity_date,
+    facts.last_activity
+from records
+left join sites_of_patients on records.patient_id = sites_of_patients.patient_id
+left join facts on records.patient_id = facts.patient_id

@@ -1,0 +1,23 @@
+with
+
+{{ checked_records('surgery') }}
+
+select
+    {{ record_columns('surgery') }},
+    records.received_date,
+
+    ---------- as told
+    {{ form_values('surgery') }}
+
+    ---------- how it was written
+    records.n_unreadable,
+    records.is_contested,
+    records.lacks_patient,
+    records.lacks_lesion,
+    records.drifted_keys,
+    records.formula_texts,
+    records.misformatted_dates,
+    records.impossible_dates,
+    records.misformatted_numbers,
+    records.unmapped_codes
+from records

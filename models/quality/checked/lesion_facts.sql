@@ -1,0 +1,116 @@
+-- What rules of one form need to know of a lesion from the others: the first record of its own,
+-- what the trial's derivations say of it, and its specimens.
+with
+
+lesions as (
+    {{ staged_records('lesion', [
+        'lesion_id', 'payload_hash', 'segment', 'baseline_size_mm', 'baseline_date',
+        'baseline_date_lower', 'baseline_date_upper',
+    ]) }}
+),
+
+imaging as (select * from {{ ref('int_lesion_imaging') }}),
+
+later_treatments as (select * from {{ ref('int_later_treatments') }}),
+
+surgeries as (
+    {{ staged_records('surgery', ['patient_id', 'stage', 'performed', 'surgery_date']) }}
+),
+
+dispositions as (
+    {{ staged_records('disposition', ['patient_id', 'lesion_id', 'stage', 'action']) }}
+),
+
+specimens as (
+    {{ staged_records('pathology', [
+        'lesion_id', 'pathology_date_lower', 'pathology_date_upper', 'specimen_found',
+        'viable_cells',
+    ]) }}
+),
+
+-- Of conflicting records core keeps the one with the greatest hash; so does this.
+of_lesions as (
+    select
+        lesion_id,
+        max_by(segment, payload_hash) as segment,
+        max_by(baseline_size_mm, payload_hash) as baseline_size_mm,
+        max_by(baseline_date, payload_hash) as baseline_date,
+        max_by(baseline_date_lower, payload_hash) as baseline_date_lower,
+        max_by(baseline_date_upper, payload_hash) as baseline_date_upper
+    from lesions
+    where lesion_id is not null
+    group by lesion_id
+),
+
+of_dispositions as (
+    select
+        dispositions.lesion_id,
+        count(dispositions.action) as n_actions,
+        max(case when dispositions.action = 'resected' then 1 else 0 end) = 1 as was_resected,
+        max(case when dispositions.action = 'ablated' then 1 else 0 end) = 1 as was_ablated,
+        max(case when dispositions.action = 'left_in_place' then 1 else 0 end) = 1 as was_left,
+        max(case when dispositions.action = 'resected' then surgeries.surgery_date end)
+            as resection_date
+    from dispositions
+    left join surgeries
+        on
+            dispositions.patient_id = surgeries.patient_id
+            and dispositions.stage = surgeries.stage
+    where dispositions.lesion_id is not null
+    group by dispositions.lesion_id
+),
+
+of_specimens as (
+    select
+        lesion_id,
+        count(*) as n_specimens,
+        min(pathology_date_lower) as first_pathology_date_lower,
+        min(pathology_date_upper) as first_pathology_date_upper,
+        max(case when viable_cells = 'yes' then 1 else 0 end) = 1 as has_viable_specimen,
+        max(case when viable_cells = 'no' then 1 else 0 end) = 1 as has_nonviable_specimen
+    from specimens
+    where lesion_id is not null
+    group by lesion_id
+)
+
+select
+    of_lesions.lesion_id,
+
+    ---------- at baseline
+    of_lesions.segment,
+    of_lesions.baseline_size_mm,
+    of_lesions.baseline_date,
+    of_lesions.baseline_date_lower,
+    of_lesions.baseline_date_upper,
+
+    ---------- accepted reads
+    coalesce(imaging.is_operated, false) as is_operated,
+    coalesce(imaging.is_baseline_lesion, false) as is_baseline_lesion,
+    coalesce(imaging.is_dlm, false) as is_dlm,
+    imaging.ct_verdict,
+    imaging.mri_verdict,
+    imaging.ious_verdict,
+    imaging.ct_read_date,
+    imaging.mri_read_date,
+    imaging.ct_days_before_surgery,
+    imaging.mri_days_before_surgery,
+
+    ---------- what surgery did
+    coalesce(of_dispositions.n_actions, 0) as n_actions,
+    coalesce(of_dispositions.was_resected, false) as was_resected,
+    coalesce(of_dispositions.was_ablated, false) as was_ablated,
+    coalesce(of_dispositions.was_left, false) as was_left,
+    of_dispositions.resection_date,
+    coalesce(later_treatments.was_resected_later, false) as was_resected_later,
+
+    ---------- specimens
+    coalesce(of_specimens.n_specimens, 0) as n_specimens,
+    of_specimens.first_pathology_date_lower,
+    of_specimens.first_pathology_date_upper,
+    coalesce(of_specimens.has_viable_specimen, false) as has_viable_specimen,
+    coalesce(of_specimens.has_nonviable_specimen, false) as has_nonviable_specimen
+from of_lesions
+left join imaging on of_lesions.lesion_id = imaging.lesion_id
+left join of_dispositions on of_lesions.lesion_id = of_dispositions.lesion_id
+left join later_treatments on of_lesions.lesion_id = later_treatments.lesion_id
+left join of_specimens on of_lesions.lesion_id = of_specimens.lesion_id

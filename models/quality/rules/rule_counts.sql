@@ -1,0 +1,152 @@
+{#-
+What each rule found at each site. Every rule has a row for every site, whatever happened: a rule
+that did not run is seen. What no one site answers for (a file of several sites, a total of the
+trial) stands under the site 'ALL'.
+-#}
+{%- set implemented = {} -%}
+{%- for input in rule_inputs() -%}
+    {%- for rule in input.rules -%}
+        {%- do implemented.update({rule.id: rule.unless_any}) -%}
+    {%- endfor -%}
+{%- endfor -%}
+with
+
+rules as (select * from {{ ref('rules') }}),
+
+violations as (select * from {{ ref('violations') }}),
+
+coverage as (select * from {{ ref('rule_coverage') }}),
+
+-- What to say of a rule that applies to no record; null where that is no lack of anything.
+implemented as (
+    {%- for rule_id, unless_any in implemented.items() %}
+    select
+        '{{ rule_id }}' as rule_id,
+        {{ sql_literal(unless_any) if unless_any else 'cast(null as varchar)' }} as unless_any
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
+),
+{% for input in rule_inputs() %}
+{{ input.name }}_counted as (
+    select
+        site_id,
+        {%- for rule in input.rules %}
+        {%- set applies = rule_applies(rule) %}
+        {%- if rule.counts %}
+        cast(coalesce(sum(case when {{ applies }} then {{ rule.counts }} end), 0) as bigint)
+        {%- elif applies == 'true' %}
+        count(*)
+        {%- else %}
+        count(case when {{ applies }} then 1 end)
+        {%- endif %} as n_{{ rule.id | lower }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ ref(input.model) }}
+    group by site_id
+),
+
+{{ input.name }}_long as (
+    select
+        site_id,
+        {%- set counts = [] %}
+        {%- for rule in input.rules %}
+        {%- do counts.append(
+            "'" ~ rule.id ~ "=' || cast(n_" ~ rule.id | lower ~ ' as varchar)'
+        ) %}
+        {%- endfor %}
+        {{ unnested(counts) }} as counted
+    from {{ input.name }}_counted
+),
+{% endfor %}
+counted as (
+    {%- for input in rule_inputs() %}
+    select * from {{ input.name }}_long
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
+),
+
+checked as (
+    select
+        split_part(counted, '=', 1) as rule_id,
+        site_id,
+        cast(sum(cast(split_part(counted, '=', 2) as bigint)) as bigint) as n_checked
+    from counted
+    group by split_part(counted, '=', 1), site_id
+),
+
+violated as (
+    select
+        rule_id,
+        site_id,
+        count(*) as n_violated
+    from violations
+    group by rule_id, site_id
+),
+
+places as (
+    select
+        rule_id,
+        site_id
+    from coverage
+    union
+    select
+        rule_id,
+        site_id
+    from checked
+    where site_id = 'ALL' and n_checked > 0
+    union
+    select
+        rule_id,
+        site_id
+    from violated
+),
+
+joined as (
+    select
+        places.rule_id,
+        places.site_id,
+        implemented.rule_id is not null as is_implemented,
+        implemented.unless_any,
+        coalesce(coverage.is_covered, true) as is_covered,
+        coverage.reason as uncovered_reason,
+        coalesce(violated.n_violated, 0) as n_violated,
+        coalesce(checked.n_checked, 0) as n_checked
+    from places
+    inner join rules on places.rule_id = rules.rule_id
+    left join implemented on places.rule_id = implemented.rule_id
+    left join coverage
+        on
+            places.rule_id = coverage.rule_id
+            and places.site_id = coverage.site_id
+    left join violated
+        on
+            places.rule_id = violated.rule_id
+            and places.site_id = violated.site_id
+    left join checked
+        on
+            places.rule_id = checked.rule_id
+            and places.site_id = checked.site_id
+)
+
+select
+    rule_id,
+    site_id,
+    cast(n_violated as bigint) as n_violated,
+    cast(case when is_covered then n_checked else 0 end as bigint) as n_checked,
+    case
+        when not is_implemented then 'error'
+        when not is_covered then 'not_evaluated'
+        when n_checked > 0 then 'run'
+        when unless_any is not null then 'not_evaluated'
+        else 'not_applicable'
+    end as run_status,
+    case
+        when not is_implemented then 'the rule has no predicate'
+        when not is_covered then uncovered_reason
+        when n_checked > 0 then null
+        else coalesce(unless_any, 'no record the rule is about')
+    end as reason
+from joined

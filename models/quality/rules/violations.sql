@@ -1,0 +1,98 @@
+{#-
+Every input is read once: records that break any rule are kept, then told once per rule broken. A
+rule that a site's deliveries do not allow to be judged (rule_coverage) finds nothing there.
+-#}
+with
+
+rules as (select * from {{ ref('rules') }}),
+
+coverage as (select * from {{ ref('rule_coverage') }}),
+{% for input in rule_inputs() %}
+{{ input_records(input) }},
+
+{{ input.name }}_found as (
+    select
+        site_id,
+        patient_id,
+        lesion_id,
+        form,
+        record_key,
+        payload_hash,
+        source,
+        delivery_file,
+        delivery_line,
+        {%- set findings = [] %}
+        {%- for rule in input.rules %}
+        {%- do findings.append(
+            'case when ' ~ rule_applies(rule) ~ ' and (' ~ rule_violated(rule) ~ ") then '"
+            ~ rule.id ~ "' || chr(31) || coalesce(" ~ rule_column(rule) ~ ", '') || chr(31) || "
+            ~ evidence_text(rule) ~ ' end'
+        ) %}
+        {%- endfor %}
+        {{ unnested(findings) }} as finding
+    from {{ input.name }}_records
+    where
+        {%- for rule in input.rules %}
+        {{ 'or ' if not loop.first }}({{ rule_applies(rule) }} and ({{ rule_violated(rule) }}))
+        {%- endfor %}
+),
+{% endfor %}
+found as (
+    {%- for input in rule_inputs() %}
+    select * from {{ input.name }}_found
+    where finding is not null
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
+),
+
+told as (
+    select
+        *,
+        split_part(finding, chr(31), 1) as rule_id,
+        nullif(split_part(finding, chr(31), 2), '') as column_name,
+        split_part(finding, chr(31), 3) as evidence
+    from found
+),
+
+-- Of records that share a key and differ, the one core uses speaks for all.
+ranked as (
+    select
+        *,
+        row_number() over (
+            partition by rule_id, form, record_key
+            order by
+                payload_hash || source desc,
+                evidence asc,
+                delivery_file asc,
+                delivery_line asc,
+                patient_id asc,
+                lesion_id asc
+        ) as version_no
+    from told
+)
+
+select
+    ranked.rule_id,
+    rules.severity,
+    ranked.site_id,
+    ranked.patient_id,
+    ranked.lesion_id,
+    ranked.form,
+    ranked.record_key,
+    ranked.column_name,
+    ranked.evidence,
+    md5(concat_ws(chr(31), ranked.rule_id, ranked.record_key, ranked.evidence)) as evidence_hash,
+    ranked.source,
+    ranked.delivery_file as file,
+    ranked.delivery_line as line
+from ranked
+inner join rules on ranked.rule_id = rules.rule_id
+left join coverage
+    on
+        ranked.rule_id = coverage.rule_id
+        and ranked.site_id = coverage.site_id
+where
+    ranked.version_no = 1
+    and coalesce(coverage.is_covered, true)
