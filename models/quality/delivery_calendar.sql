@@ -66,12 +66,14 @@ due as (
             when n_periods >= 0 then {{ days_after('first_due', 'n_periods * every_days') }}
         end as last_due,
         case
-            when n_periods > 0 then {{ days_after('first_due', '(n_periods - 1) * every_days') }}
-        end as previous_due
+            when n_periods > 0
+                then {{ days_after('first_due', 'n_periods * every_days - floor(every_days / 2)') }}
+        end as earliest_for_last_due
     from counted
 ),
 
--- A centre's file for all sites is every site's.
+-- A centre's file for all sites is every site's. A delivery counts for the due date it is nearest
+-- to, so that what came late for one is not taken as early for the next.
 met as (
     select
         due.source,
@@ -84,7 +86,9 @@ met as (
         max(receipts.received_at) as last_received,
         min(
             case
-                when due.previous_due is null or receipts.received_at > due.previous_due
+                when
+                    due.earliest_for_last_due is null
+                    or receipts.received_at > due.earliest_for_last_due
                     then receipts.received_at
             end
         ) as received_for_last_due
@@ -102,7 +106,7 @@ met as (
         due.every_days,
         due.as_of,
         due.last_due,
-        due.previous_due
+        due.earliest_for_last_due
 )
 
 select

@@ -1,7 +1,8 @@
 """Two states of the deliveries compared record by record, by the natural key of each form.
 
-Cells are compared as they are read (widths and spaces made plain) and told as they are written. The
-work is done by DuckDB on two scratch databases, so that files of any size can be compared.
+Cells are compared as they are read, so that a date or number in another notation is no change, and
+told as they are written. The work is done by DuckDB on two scratch databases, so that files of any
+size can be compared.
 """
 
 from __future__ import annotations
@@ -18,8 +19,15 @@ from dlm.contracts import Column, Contract, Form
 
 Fill = Callable[[duckdb.DuckDBPyConnection], object]
 """Loads one state of the deliveries into schema raw of an empty database."""
-_WIDE = "".join(chr(0xFF01 + n) for n in range(94)) + "\u3000\u00a0\u2007\u202f\u2010\u2011\u2212"
-_PLAIN = "".join(chr(0x21 + n) for n in range(94)) + "    ---"
+_WIDE = "".join(chr(0xFF01 + n) for n in range(94))
+_WIDE += "\u3000\u00a0\u2002\u2003\u2007\u2009\u202f\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
+_PLAIN = "".join(chr(0x21 + n) for n in range(94)) + "       -------"
+_ERAS = (
+    ("令和|R", 2018, "2019-05-01", "9999"),
+    ("平成|H", 1988, "1989-01-08", "2019-04-30"),
+    ("昭和|S", 1925, "1926-12-25", "1989-01-07"),
+)
+"""Japanese eras as macros/dates.sql has them: names, year before year one, first and last day."""
 _WHOSE = ("patient_id", "lesion_no", "site_id")
 """Columns that say whose a record is; the rest is its payload."""
 _LIKELY_PAIRS = 400
@@ -102,14 +110,28 @@ def record_changes(
     """Records added, changed and gone, in the order of source, form and key."""
     found = []
     for contract, form, table in _tables(contracts):
-        columns = [column.name for column in form.columns]
-        told = ", ".join(f"b.{_text(name)}, a.{_text(name)}" for name in columns)
+        names = [column.name for column in form.columns]
+        told = ", ".join(f"b.{_text(name)} as old_{name}, a.{_text(name)} as new_{name}"
+                         for name in names)  # fmt: skip
+        read = ", ".join(
+            f"{sql} as {alias}"
+            for column in form.columns
+            for side in ("old", "new")
+            for alias, sql in _stages(f"{side}_{column.name}", column.type, contract)
+        )
+        cells_of = ", ".join(
+            f"old_{name}, new_{name}, read_old_{name} is distinct from read_new_{name}"
+            for name in names
+        )
         rows = connection.execute(
-            f"select coalesce(b.record_key, a.record_key), coalesce(b.patient, a.patient), "
-            f"coalesce(b.lesion, a.lesion), b.file, b.line, a.file, a.line, {told} "
+            "with changed as (select coalesce(b.record_key, a.record_key) as record_key, "
+            "coalesce(b.patient, a.patient) as patient, coalesce(b.lesion, a.lesion) as lesion, "
+            f"b.file as old_file, b.line as old_line, a.file as file, a.line as line, {told} "
             f"from before.{table} as b full join after.{table} as a "
-            f"on b.record_key = a.record_key "
-            f"where b.content is distinct from a.content order by 1"
+            f"on b.record_key = a.record_key where b.content is distinct from a.content), "
+            f"compared as (select *, {read} from changed) "
+            "select record_key, patient, lesion, old_file, old_line, file, line, "
+            f"{cells_of} from compared order by record_key"
         ).fetchall()
         for key, patient, lesion, old_file, old_line, new_file, new_line, *cells in rows:
             places = (old_file, old_line, new_file, new_line)
@@ -120,8 +142,10 @@ def record_changes(
                 continue
             found += [
                 RecordChange(*about, "changed", name, old, new, *places)
-                for name, old, new in zip(columns, cells[::2], cells[1::2], strict=True)
-                if (old or "") != (new or "")
+                for name, old, new, differs in zip(
+                    names, cells[::3], cells[1::3], cells[2::3], strict=True
+                )
+                if differs
             ]
     return found
 
@@ -241,20 +265,26 @@ def _records(contract: Contract, form: Form) -> str:
     """SQL that makes the table of a form's records, one per key, from schema raw."""
     spec = next(spec for spec in contract.file_specs() if spec.form in (form.name, None))
     texts = {column.name: _as_written(column, spec.headers) for column in form.columns}
-    types = {column.name: column.type for column in form.columns}
-    read = {name: _read(text, types[name]) for name, text in texts.items()}
-    key = ", ".join(f"coalesce({read[name]}, '')" for name in form.key)
-    content = _joined([read[name] for name in texts])
-    payload = [read[name] for name in texts if name not in _WHOSE]
-    lesion = _lesion(read["patient_id"], read["lesion_no"]) if "lesion_no" in read else "null"
-    told = ", ".join(f"{text} as {_text(name)}" for name, text in texts.items())
+    stages = ", ".join(
+        f"{sql} as {alias}"
+        for column in form.columns
+        for alias, sql in _stages(_text(column.name), column.type, contract)
+    )
+    key = ", ".join(f"coalesce({_read(name)}, '')" for name in form.key)
+    content = _joined([_read(name) for name in texts])
+    payload = [_read(name) for name in texts if name not in _WHOSE]
+    patient = _read("patient_id")
+    lesion = _lesion(patient, _read("lesion_no")) if "lesion_no" in texts else "null"
+    written = ", ".join(f"{text} as {_text(name)}" for name, text in texts.items())
     return (
         f"create table {_table(contract, form)} as "
-        f"select concat_ws('|', {key}) as record_key, {read['patient_id']} as patient, "
+        f"with written as (select _file as file, _line as line, {written} "
+        f"from raw.{_quoted(spec.raw_table)} where {_rows_of(contract, form)}), "
+        f"read as (select *, {stages} from written) "
+        f"select concat_ws('|', {key}) as record_key, {patient} as patient, "
         f"cast({lesion} as varchar) as lesion, {content} as content, "
         f"coalesce(nullif({_joined(payload)}, repeat('|', {len(payload) - 1})), '') as payload, "
-        f"_file as file, _line as line, {told} "
-        f"from raw.{_quoted(spec.raw_table)} where {_rows_of(contract, form)} "
+        f"file, line, {', '.join(_text(name) for name in texts)} from read "
         "qualify row_number() over (partition by record_key order by content desc, file, line) = 1"
     )
 
@@ -289,13 +319,74 @@ def _as_written(column: Column, headers: tuple[str, ...]) -> str:
     return f"concat_ws('+', {codes})"
 
 
-def _read(text: str, kind: str) -> str:
-    """A cell as it is read: blank is null, an id in capitals, a whole number without zeros."""
+def _stages(text: str, kind: str, contract: Contract) -> list[tuple[str, str]]:
+    """SQL, with aliases, that reads a cell step by step; the last alias is read_<text>.
+
+    Blank is null, an id in capitals, a number without padding zeros, a date in ISO order with two
+    hyphens for a part that is not known; what cannot be read so stays plain text.
+    """
+    name = text.removeprefix("text_")
+    read, as_plain = f"read_{name}", f"plain_{name}"
+    first = (as_plain, plain(text))
     if kind == "id":
-        return f"upper(replace({plain(text)}, 'ー', '-'))"
+        return [first, (read, f"upper(replace({as_plain}, 'ー', '-'))")]
     if kind == "integer":
-        return f"coalesce(cast(try_cast({plain(text)} as bigint) as varchar), {plain(text)})"
-    return plain(text)
+        number = f"case when regexp_matches({as_plain}, '^[-+]?[0-9]{{1,18}}$') "
+        number += f"then cast(cast({as_plain} as bigint) as varchar) else {as_plain} end"
+        return [first, (read, number)]
+    if kind in ("decimal", "size"):
+        mark = contract.decimal_mark
+        number = f"cast(cast(replace({as_plain}, '{mark}', '.') as double) as varchar)"
+        pattern = f"^[-+]?[0-9]{{1,15}}([{mark}][0-9]{{1,15}})?$"
+        return [
+            first,
+            (
+                read,
+                f"case when regexp_matches({as_plain}, '{pattern}') then {number} "
+                f"else {as_plain} end",
+            ),
+        ]
+    if kind == "date":
+        return [first, *_date_stages(as_plain, name, contract)]
+    return [(read, plain(text))]
+
+
+def _date_stages(text: str, name: str, contract: Contract) -> list[tuple[str, str]]:
+    """SQL that reads a date in the contract's order and, where it has any, in Japanese eras."""
+    parts = {
+        letter: f"split_part({{}}, '/', {number})"
+        for number, letter in enumerate(contract.date_order, start=1)
+    }
+    pattern = "/".join("[0-9]{4}" if x == "y" else "([0-9]{1,2}|--)" for x in contract.date_order)
+
+    def iso(slashed: str) -> str:
+        year, month, day = (parts[letter].format(slashed) for letter in "ymd")
+        joined = f"{year} || '-' || lpad({month}, 2, '0') || '-' || lpad({day}, 2, '0')"
+        return f"case when regexp_matches({slashed}, '^{pattern}$') then {joined} end"
+
+    if not contract.eras:
+        return [(f"read_{name}", f"coalesce({iso(text)}, {text})")]
+    slashed, western, dated = f"slashed_{name}", f"western_{name}", f"dated_{name}"
+    years = " ".join(
+        f"when regexp_matches({slashed}, '^({names})[0-9]{{1,2}}/') then "
+        f"({zero} + cast(regexp_extract({slashed}, '^({names})([0-9]+)', 2) as integer)) "
+        f"|| substr({slashed}, strpos({slashed}, '/'))"
+        for names, zero, _, _ in _ERAS
+    )
+    outside = " or ".join(
+        f"(regexp_matches({slashed}, '^({names})') and {dated} not between '{first}' and '{last}')"
+        for names, _, first, last in _ERAS
+    )
+    return [
+        (slashed, f"replace(translate(upper({text}), '年月.日', '///'), '元', '1')"),
+        (western, f"case {years} else {slashed} end"),
+        (dated, iso(western)),
+        (f"read_{name}", f"case when {dated} is null or {outside} then {text} else {dated} end"),
+    ]
+
+
+def _read(name: str) -> str:
+    return f"read_{name}"
 
 
 def plain(text: str) -> str:
@@ -308,7 +399,7 @@ def _joined(parts: list[str]) -> str:
 
 
 def _text(name: str) -> str:
-    return _quoted(f"text_{name}")
+    return f"text_{name}"
 
 
 def _literal(text: str) -> str:

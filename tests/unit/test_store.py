@@ -20,8 +20,9 @@ import pytest
 from dlm import store
 from dlm.backup import back_up, restore
 from dlm.build import OUTPUTS, finish_interrupted_publish
+from dlm.compare import record_changes, two_states
 from dlm.contracts import load_contracts
-from dlm.deliveries import load_raw, receive, stored_files
+from dlm.deliveries import Incoming, load_raw, receive, stored_files
 from dlm.errors import DlmError, UsageError
 
 BROKEN_RUNS = Path(__file__).with_name("broken_runs.py")
@@ -248,7 +249,66 @@ def test_a_restore_that_is_killed_leaves_no_half_store(old: Path, tmp_path: Path
         assert assert_whole(state) == 1
 
 
-# ---------------------------------------------------------------- sites, formulas
+# ---------------------------------------------------------------- notation, sites, formulas
+
+JCOG_HEAD = "症例番号,最終確認日,生死,死亡日,死因"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("令和元年5月3日", "2019/05/03", False),
+        ("R1.5.3", "２０１９/5/3", False),
+        ("昭和64年1月7日", "1989/1/7", False),
+        ("平成31年4月30日", "H31.4.30", False),
+        ("2019/--/--", "2019/--/--", False),
+        ("平成31年5月1日", "2019/05/01", True),
+        ("2019/05/03", "2019/05/04", True),
+        ("2019/02/30", "2019/2/30", False),
+        ("", "2019/05/03", True),
+        ("ND", "", True),
+    ],
+)
+def test_a_date_in_another_notation_is_no_change(
+    tmp_path: Path, before: str, after: str, told: bool
+) -> None:
+    contracts = [load_contracts()["jcog"]]
+    spec = next(spec for spec in contracts[0].file_specs() if spec.stem == "outcome")
+    sides = []
+    for n, text in enumerate((before, after)):
+        path = tmp_path / f"{n}.csv"
+        path.write_text(f"{JCOG_HEAD}\nJP01-001,{text},生存,,\n", encoding="utf-8")
+        sides.append([Incoming(path, "jcog/outcome.csv", spec, contracts[0], None, "d", None)])
+    with two_states(
+        contracts, lambda one: load_raw(one, sides[0], []), lambda one: load_raw(one, sides[1], [])
+    ) as both:
+        changes = [(each.column, each.old, each.new) for each in record_changes(both, contracts)]
+    assert changes == ([("last_contact_date", before, after)] if told else [])
+
+
+def test_what_a_key_and_a_number_say_is_compared_not_how(old: Path, tmp_path: Path) -> None:
+    def reads(folder: Path, row: str) -> Path:
+        spec = next(s for s in load_contracts()["eortc"].file_specs() if s.stem == "read")
+        text = ";".join(spec.headers) + f"\nEU01-001;01;1;1;{row};EU01-R1;1;1;1;;1;5\n"
+        path = folder / "eortc" / "read.csv"
+        path.parent.mkdir(parents=True)
+        path.write_text(text, encoding="utf-8")
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        (folder / "manifest.csv").write_text(
+            f"file,rows,sha256,date,sender\neortc/read.csv,1,{digest},2021-01-01,c\n",
+            encoding="utf-8",
+        )
+        return folder
+
+    receive(reads(tmp_path / "a", "01/03/2019;1;;12,50;1"), old, SECOND)
+    delivery_id = receive(reads(tmp_path / "b", "1/3/2019;1;;12,5;2"), old, THIRD).delivery_id
+    assert store.changes_of(old, delivery_id) == []
+    done = builds.run(
+        "dlm", "diff", str(SECOND), str(THIRD), "--format", "json", DLM_STATE=str(old)
+    )
+    (row,) = json.loads(done.stdout)["records"]
+    assert (row["column"], row["old"], row["new"]) == ("size_status", "1", "2")
+    assert row["record_key"] == "EU01-001|1|1|1|2019-03-01|EU01-R1"
 
 
 def test_a_sites_own_file_takes_the_place_of_its_records_only(old: Path, tmp_path: Path) -> None:

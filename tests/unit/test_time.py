@@ -152,8 +152,8 @@ def test_the_calendar_is_told_from_the_last_receipt(dlm: Callable[..., str]) -> 
     )
     rows = list(csv.reader(dlm("sql", query, "--format", "csv").splitlines()))[1:]
     assert rows == [
-        ["eortc", "2021-09-01", "on_time"],
-        ["jcog", "2021-09-01", "on_time"],
+        ["eortc", "2021-09-01", "missing"],
+        ["jcog", "2021-09-01", "late"],
         ["us", "2021-09-01", "missing"],
     ]
     rows = list(csv.reader(dlm("sql", query, "--format", "csv", out="again").splitlines()))[1:]
