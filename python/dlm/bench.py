@@ -11,11 +11,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from dlm.contracts import load_contracts
 from dlm.deliveries import LOAD_MEMORY
-from dlm.errors import DlmError
+from dlm.errors import DlmError, UsageError
+from dlm.parity import TOLERANCE, compare
+from dlm.spark import missing_parts
+from dlm.synthetic import write_trial
 
 _VERDICTS = {"0": "1", "1": "0"}
 
@@ -79,6 +83,66 @@ def overhead(project: Path, runs: int, json_out: Path | None) -> int:
     if json_out:
         json_out.write_text(json.dumps({"seconds": times, "ratio": ratio}, indent=1) + "\n")
     return 0
+
+
+def parity(project: Path, seed: int | None, scale: int, json_out: Path | None) -> int:
+    """Build the same input on DuckDB and on Spark and compare every table of the two warehouses.
+
+    Args:
+        project: the project whose seeds are built, unless a seed is given.
+        seed: build a synthetic delivery of this seed instead of the committed seeds.
+        scale: its size in trials' worth of patients.
+        json_out: file for the comparison as JSON; None for none.
+
+    Returns:
+        Exit code 0 when every table is equal, 1 when one is not, 4 when a build failed.
+
+    Raises:
+        UsageError: PySpark, dbt-spark or Java is missing.
+    """
+    missing = missing_parts()
+    if missing:
+        raise UsageError(f"parity cannot be tried here: {missing}")
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        environment = os.environ | {"DLM_PROJECT": str(project)}
+        source: list[str] = []
+        if seed is not None:
+            source = ["--deliveries", str(folder / "trial"), "--received", "2022-01-31"]
+            write_trial(seed, scale, folder / "trial", "delivery", "few")
+        seconds = {}
+        for target in ("duckdb", "spark"):
+            command = [sys.executable, "-m", "dlm", "build", "--quiet", "--target", target]
+            command += ["--out", str(folder / target), *source]
+            started = time.perf_counter()
+            done = subprocess.run(
+                command,
+                env=environment | {"DLM_STATE": str(folder / f"state-{target}")},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            seconds[target] = time.perf_counter() - started
+            if done.returncode:
+                print(done.stdout + done.stderr, file=sys.stderr)
+                print(f"error: the build on {target} ended with {done.returncode}", file=sys.stderr)
+                return 4
+            print(f"{target}: {seconds[target]:.1f} s", file=sys.stderr)
+        tables = compare(
+            folder / "duckdb" / "warehouse.duckdb", folder / "spark" / "warehouse.duckdb"
+        )
+    print("| table | rows on DuckDB | rows on Spark | differing rows | detail |")
+    print("|---|---|---|---|---|")
+    for table in tables:
+        rows = [("absent" if count is None else count) for count in table.rows]
+        differing = "not compared" if table.differing is None else table.differing
+        print(f"| {table.table} | {rows[0]} | {rows[1]} | {differing} | {table.detail} |")
+    unequal = [table.table for table in tables if not table.equal]
+    print(f"\n{len(tables) - len(unequal)} of {len(tables)} tables equal (doubles to {TOLERANCE})")
+    if json_out:
+        content = {"seconds": seconds, "tables": [asdict(table) for table in tables]}
+        json_out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return 1 if unequal else 0
 
 
 def load(rows: int, runs: int, json_out: Path | None) -> int:

@@ -15,10 +15,10 @@ from typing import Any
 import duckdb
 from filelock import FileLock, Timeout
 
-from dlm import __version__, deliveries, publish, store, warehouse
+from dlm import __version__, deliveries, publish, spark, store, warehouse
 from dlm.changes import told
 from dlm.console import Console
-from dlm.errors import BlockedError, DeliveryRefused, DlmError
+from dlm.errors import BlockedError, DeliveryRefused, DlmError, UsageError
 from dlm.history import write_history
 from dlm.project import Places, code_revision
 from dlm.reading import LoadedFile
@@ -57,6 +57,7 @@ class Options:
             'latest' for all of them.
         received: day the deliveries count as received.
         strict: stop when any record goes to quarantine.
+        target: output of dbt's profile that the models run on: duckdb, or one of Spark's.
     """
 
     deliveries: Path | None = None
@@ -64,6 +65,7 @@ class Options:
     as_of: str | None = None
     received: date | None = None
     strict: bool = False
+    target: str = "duckdb"
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,13 @@ def build(places: Places, options: Options, console: Console) -> Summary:
     Raises:
         BlockedError: a blocking check failed; what was published before is untouched.
         DeliveryRefused: a file cannot be loaded.
+        UsageError: the target needs what this machine has not.
         DlmError: anything else that stops the build.
     """
+    if options.target != "duckdb":
+        missing = spark.missing_parts(options.target)
+        if missing:
+            raise UsageError(f"--target {options.target} cannot run here: {missing}")
     places.out.mkdir(parents=True, exist_ok=True)
     lock = FileLock(places.out / ".build.lock")
     try:
@@ -127,7 +134,7 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
         drawer.ask(request | {"task": "figures", "out": str(prepared)})
         candidate = prepared / "warehouse.duckdb"
         publish.copy_warehouse(places.work, candidate)
-        _write_docs(places, prepared)
+        _write_docs(places, options.target, prepared)
         checks = checker.answer()
         drawn = drawer.answer()
         _add_check_results(candidate, checks["results"])
@@ -213,12 +220,17 @@ def _run_dbt(places: Places, options: Options, console: Console) -> list[warehou
     variables: dict[str, Any] = {"loaded_by_dlm": True}
     if options.cutoff is not None:
         variables["cutoff"] = options.cutoff.isoformat()
-    return warehouse.run_dbt(places.project, places.work, _cache(places), variables, console.count)
+    cache = _cache(places, options.target)
+    if options.target == "duckdb":
+        return warehouse.run_dbt(places.project, places.work, cache, variables, console.count)
+    return spark.run_on_spark(
+        places.project, places.work, cache, variables, console.count, options.target
+    )
 
 
-def _cache(places: Places) -> Path:
-    """Where dbt's parsed code is kept from build to build."""
-    return places.out / ".dbt"
+def _cache(places: Places, target: str) -> Path:
+    """Where dbt's parsed code is kept from build to build, for each target its own."""
+    return places.out / (".dbt" if target == "duckdb" else f".dbt-{target}")
 
 
 def _refuse_failures(outcomes: list[warehouse.NodeOutcome]) -> None:
@@ -254,10 +266,11 @@ def _stamp(places: Places, options: Options, loaded: list[LoadedFile]) -> dict[s
     }
 
 
-def _write_docs(places: Places, prepared: Path) -> None:
+def _write_docs(places: Places, target: str, prepared: Path) -> None:
     from dlm.docs_page import write_docs_page
 
-    write_docs_page(places.project, _cache(places) / "target", prepared / "docs", places.work)
+    cache = _cache(places, target)
+    write_docs_page(places.project, cache / "target", prepared / "docs", places.work)
 
 
 def _add_check_results(candidate: Path, results: list[dict[str, Any]]) -> None:

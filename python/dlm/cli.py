@@ -87,6 +87,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     build.add_argument("--received", metavar="DATE", help="day the delivery counts as received")
     build.add_argument("--strict", action="store_true", help="stop if any record is quarantined")
+    build.add_argument(
+        "--target",
+        choices=["duckdb", "spark", "spark_thrift", "spark_cluster"],
+        default="duckdb",
+        help="engine the models run on (default: duckdb)",
+    )
     build.add_argument("--out", metavar="DIR", help="where outputs go (default: build/)")
     build.add_argument("--quiet", action="store_true", help="no progress")
 
@@ -146,9 +152,11 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     bench = add("bench", _bench, "measure, with a peer in the same run")
-    bench.add_argument("what", choices=["overhead", "load"])
+    bench.add_argument("what", choices=["overhead", "load", "parity"])
     bench.add_argument("--runs", type=int, default=5)
     bench.add_argument("--rows", type=int, default=5_000_000, help="records (load)")
+    bench.add_argument("--seed", type=int, help="a synthetic trial, not the seeds (parity)")
+    bench.add_argument("--scale", type=int, default=1, help="trials' worth of patients (parity)")
     bench.add_argument("--json", type=Path, metavar="FILE")
     return parser
 
@@ -168,6 +176,7 @@ def _build(options: argparse.Namespace) -> int:
             as_of=options.as_of,
             received=parse_day(options.received) if options.received else None,
             strict=options.strict,
+            target=options.target,
         ),
         console,
     )
@@ -355,10 +364,12 @@ def _synth(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from dlm.bench import load, overhead
+    from dlm.bench import load, overhead, parity
 
     if options.what == "load":
         return load(options.rows, options.runs, options.json)
+    if options.what == "parity":
+        return parity(find_places().project, options.seed, options.scale, options.json)
     return overhead(find_places().project, options.runs, options.json)
 
 

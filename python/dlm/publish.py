@@ -41,13 +41,13 @@ def copy_warehouse(work: Path, target: Path) -> None:
             connection.execute(
                 f"create table published.{name} as select * from work.{name} order by all"
             )
-            _comment(connection, "table", f"published.{name}", comment)
+            comment_on(connection, "table", f"published.{name}", comment)
             for column, text in connection.execute(
                 "select column_name, comment from duckdb_columns() where database_name = 'work' "
                 "and schema_name = ? and table_name = ? and comment is not null",
                 [schema, table],
             ).fetchall():
-                _comment(connection, "column", f'published.{name}."{column}"', text)
+                comment_on(connection, "column", f'published.{name}."{column}"', text)
     finally:
         connection.close()
 
@@ -62,7 +62,10 @@ def _tables(
     ).fetchall()
 
 
-def _comment(connection: duckdb.DuckDBPyConnection, kind: str, name: str, text: str | None) -> None:
+def comment_on(
+    connection: duckdb.DuckDBPyConnection, kind: str, name: str, text: str | None
+) -> None:
+    """Describe a table or column, unless there is nothing to say."""
     if text:
         escaped = text.replace("'", "''")
         connection.execute(f"comment on {kind} {name} is '{escaped}'")
@@ -85,9 +88,9 @@ def add_table(
     try:
         types = ", ".join(f"{column.name} {column.type}" for column in columns)
         connection.execute(f"create or replace table {name} ({types})")
-        _comment(connection, "table", name, comment)
+        comment_on(connection, "table", name, comment)
         for column in columns:
-            _comment(connection, "column", f"{name}.{column.name}", column.comment)
+            comment_on(connection, "column", f"{name}.{column.name}", column.comment)
         if rows:
             connection.executemany(
                 f"insert into {name} values ({', '.join('?' * len(columns))})", rows

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from typing import Any
 from dlm.errors import DlmError
 
 NodeProgress = Callable[[int, int, str], None]
+_NOT_HERE = ("tag:raw", "resource_type:unit_test")
+"""What a build leaves out: raw tables are loaded by ``dlm``, unit tests are run by the tests."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +44,21 @@ def run_dbt(
     cache: Path,
     variables: dict[str, Any],
     progress: NodeProgress = lambda done, total, name: None,
+    command: str = "build",
+    target: str = "duckdb",
+    exclude: Sequence[str] = (),
 ) -> list[NodeOutcome]:
     """Build every model and run every data test on the loaded raw tables.
 
     Args:
         project: folder of dbt_project.yml.
         work: DuckDB file that schema raw was loaded into.
-        cache: folder for dbt's target path and log.
+        cache: folder for dbt's target path and log; one for each target.
         variables: dbt variables that differ from the project's.
         progress: told nodes done, nodes in all, and the node's name.
+        command: dbt's command: build, or seed for the reference tables alone.
+        target: output of the profile.
+        exclude: what else to leave out, in dbt's words.
 
     Returns:
         One outcome per node that ran.
@@ -71,16 +79,17 @@ def run_dbt(
             done += 1
             progress(done, max(total, done), event.data.node_info.node_name)
 
-    target = cache / "target"
     result = dbtRunner(callbacks=[on_event]).invoke(
         [
-            "build",
+            command,
             "--project-dir",
             str(project),
             "--profiles-dir",
             str(project / "profiles"),
+            "--target",
+            target,
             "--target-path",
-            str(target),
+            str(cache / "target"),
             "--log-path",
             str(cache / "logs"),
             "--log-level",
@@ -89,13 +98,13 @@ def run_dbt(
             "warn",
             "--no-version-check",
             "--exclude",
-            "tag:raw",
-            "resource_type:unit_test",
+            *_NOT_HERE,
+            *exclude,
             "--vars",
             json.dumps(variables, sort_keys=True),
         ]
     )
-    _close_dbt()
+    close_dbt()
     runs: list[Any] | None = getattr(result.result, "results", None)
     if runs is None:
         raise DlmError(
@@ -113,7 +122,7 @@ def run_dbt(
     ]
 
 
-def _close_dbt() -> None:
+def close_dbt() -> None:
     """Let go of the work database, so that others may open it."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.adapters.factory import cleanup_connections

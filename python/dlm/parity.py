@@ -1,0 +1,119 @@
+"""Are two builds equal, table by table? Counts and text exactly, doubles within a tolerance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+TOLERANCE = 1e-9
+"""Largest difference of two doubles, relative where they are beyond one."""
+COMPARED_SCHEMAS = ("core", "marts", "quality")
+
+
+@dataclass(frozen=True)
+class TableParity:
+    """How one table compares.
+
+    Attributes:
+        table: ``schema.table``.
+        rows: rows in the first build and in the second; None where the table is not there.
+        differing: rows that differ once both sides are in one order; None where they were not
+            compared, the columns or the numbers of rows being different.
+        detail: columns that differ, or what else does; empty when equal.
+    """
+
+    table: str
+    rows: tuple[int | None, int | None]
+    differing: int | None
+    detail: str
+
+    @property
+    def equal(self) -> bool:
+        """Whether nothing differs."""
+        return self.differing == 0
+
+
+def compare(first: Path, second: Path) -> list[TableParity]:
+    """Compare every table of core, marts and quality in two warehouses.
+
+    Rows are matched by their place in the order of all their columns, doubles last, so that a
+    difference in a last digit moves no row.
+    """
+    connection = duckdb.connect()
+    try:
+        for name, path in (("a", first), ("b", second)):
+            escaped = str(path).replace("'", "''")
+            connection.execute(f"attach '{escaped}' as {name} (read_only)")
+        tables = connection.execute(
+            "select distinct schema_name, table_name from duckdb_tables() "
+            "where database_name in ('a', 'b') and list_contains(?, schema_name) order by all",
+            [list(COMPARED_SCHEMAS)],
+        ).fetchall()
+        return [_compare_table(connection, schema, table) for schema, table in tables]
+    finally:
+        connection.close()
+
+
+def _compare_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> TableParity:
+    name = f"{schema}.{table}"
+    columns = [_columns(connection, database, schema, table) for database in ("a", "b")]
+    rows = tuple(
+        connection.execute(f'select count(*) from {database}.{schema}."{table}"').fetchall()[0][0]
+        if found
+        else None
+        for database, found in zip(("a", "b"), columns, strict=True)
+    )
+    counts = (rows[0], rows[1])
+    if list(columns[0]) != list(columns[1]):
+        only = sorted(set(columns[0]) ^ set(columns[1])) or ["their order"]
+        return TableParity(name, counts, None, f"columns differ: {', '.join(only)}")
+    if rows[0] != rows[1]:
+        return TableParity(name, counts, None, "numbers of rows differ")
+    doubles = [column for column, kind in columns[0].items() if kind in ("DOUBLE", "FLOAT")]
+    others = [column for column in columns[0] if column not in doubles]
+    order = ", ".join(f'"{column}" nulls last' for column in [*others, *doubles])
+    unequal = {
+        column: _doubles_differ(column)
+        if column in doubles
+        else f'x."{column}" is distinct from y."{column}"'
+        for column in columns[0]
+    }
+    numbered = {
+        database: f"select *, row_number() over (order by {order}) as place_ "
+        f'from {database}.{schema}."{table}"'
+        for database in ("a", "b")
+    }
+    tallies = ", ".join(
+        f"count(*) filter (where {condition})"
+        for condition in [" or ".join(unequal.values()), *unequal.values()]
+    )
+    found = connection.execute(
+        f"select {tallies} from ({numbered['a']}) as x inner join ({numbered['b']}) as y "
+        "on x.place_ = y.place_"
+    ).fetchall()[0]
+    named = [
+        f"{column} ({count})" for column, count in zip(unequal, found[1:], strict=True) if count
+    ]
+    return TableParity(name, counts, found[0], ", ".join(named))
+
+
+def _columns(
+    connection: duckdb.DuckDBPyConnection, database: str, schema: str, table: str
+) -> dict[str, str]:
+    return dict(
+        connection.execute(
+            "select column_name, data_type from duckdb_columns() where database_name = ? "
+            "and schema_name = ? and table_name = ? order by column_index",
+            [database, schema, table],
+        ).fetchall()
+    )
+
+
+def _doubles_differ(column: str) -> str:
+    left, right = f'x."{column}"', f'y."{column}"'
+    return (
+        f"(({left} is null) <> ({right} is null) or coalesce(abs({left} - {right}) > {TOLERANCE} "
+        f"* greatest(1, abs({left}), abs({right})), false))"
+    )

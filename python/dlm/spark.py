@@ -1,0 +1,258 @@
+"""Run the same models on Apache Spark: inputs go over as Parquet, results come back as Parquet.
+
+The strict loader, the checks, the report and the publication are those of every build; Spark only
+stands in for DuckDB where the models run. How the cluster is reached is the profile's business: a
+session in this process, a Thrift server or a managed cluster, told apart by dbt's target.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from dlm.errors import DlmError
+from dlm.publish import comment_on
+from dlm.warehouse import NodeOutcome, NodeProgress, close_dbt, run_dbt
+
+INPUT_SCHEMAS = ("raw", "reference")
+SESSION = "spark"
+"""The target that needs nothing but Java; any other reaches a cluster that runs already."""
+_SAID = "dlm-spark: "
+"""Begins each line that the Spark process says to us; Spark itself may print others."""
+
+
+def missing_parts(target: str = SESSION) -> str:
+    """What this machine lacks for a target of Spark, in words; empty when nothing."""
+    needed = ["dbt.adapters.spark", "pyspark" if target == SESSION else "pyhive"]
+    if any(importlib.util.find_spec(name) is None for name in needed):
+        extra = "spark" if target == SESSION else "spark-cluster"
+        return f"its libraries are not installed: pip install 'dlm-warehouse[{extra}]'"
+    java_home = os.environ.get("JAVA_HOME")
+    has_java = shutil.which("java") or (java_home and (Path(java_home) / "bin").is_dir())
+    if target == SESSION and not has_java:
+        return "no Java was found: install Java 17 or 21, or set JAVA_HOME to it"
+    return ""
+
+
+def run_on_spark(
+    project: Path,
+    work: Path,
+    cache: Path,
+    variables: dict[str, Any],
+    progress: NodeProgress,
+    target: str = SESSION,
+) -> list[NodeOutcome]:
+    """Build every model and run every data test on Spark, and bring the tables back.
+
+    Spark runs in a process of its own, which takes its memory with it when it ends.
+
+    Args:
+        project: folder of dbt_project.yml.
+        work: DuckDB file that schema raw was loaded into; afterwards it holds every model's table.
+        cache: folder for dbt's target path and log.
+        variables: dbt variables that differ from the project's.
+        progress: told nodes done, nodes in all, and the node's name.
+        target: output of the profile: ``spark`` for a session on this machine.
+
+    Returns:
+        One outcome per node that ran on Spark.
+
+    Raises:
+        DlmError: Spark or dbt could not run, or a table did not come back.
+    """
+    run_dbt(project, work, cache / "seeds", variables, command="seed")
+    data = _data_folder(work)
+    shutil.rmtree(data, ignore_errors=True)
+    (data / "results").mkdir(parents=True)
+    job = {
+        "project": str(project),
+        "work": str(work),
+        "cache": str(cache),
+        "variables": variables,
+        "target": target,
+        "data": str(data),
+        "tables": _write_inputs(work, data / "inputs"),
+    }
+    log = cache / "logs" / "spark.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    outcomes = None
+    with (
+        log.open("w", encoding="utf-8") as words,
+        subprocess.Popen(
+            [sys.executable, "-m", "dlm.spark"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=words,
+            text=True,
+            encoding="utf-8",
+        ) as process,
+    ):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(job))
+        process.stdin.close()
+        for line in process.stdout:
+            if not line.startswith(_SAID):
+                continue
+            said = json.loads(line.removeprefix(_SAID))
+            if "outcomes" in said:
+                outcomes = [NodeOutcome(**outcome) for outcome in said["outcomes"]]
+            else:
+                progress(said["done"], said["total"], said["name"])
+    if outcomes is None:
+        raise DlmError(
+            f"Spark (target {target}) stopped with exit code {process.returncode} before all "
+            f"models were built; what it said is in {log}"
+        )
+    _read_results(work, data / "results", cache / "target" / "manifest.json", outcomes)
+    shutil.rmtree(data)
+    return outcomes
+
+
+def _main() -> None:
+    """The process that Spark runs in: a job on standard input, progress and outcomes out."""
+    job = json.loads(sys.stdin.read())
+    project, cache, data = Path(job["project"]), Path(job["cache"]), Path(job["data"])
+    target: str = job["target"]
+    os.environ["DLM_SPARK_RESULTS"] = (data / "results").as_uri()
+    with _session(data) if target == SESSION else contextlib.nullcontext():
+        _register(project, cache, target, data / "inputs", job["tables"])
+        outcomes = run_dbt(
+            project,
+            Path(job["work"]),
+            cache,
+            job["variables"],
+            lambda done, total, name: _say({"done": done, "total": total, "name": name}),
+            target=target,
+            exclude=["resource_type:seed"],
+        )
+    _say({"outcomes": [asdict(outcome) for outcome in outcomes]})
+
+
+def _say(content: dict[str, Any]) -> None:
+    print(_SAID + json.dumps(content), flush=True)
+
+
+def _data_folder(work: Path) -> Path:
+    """Where inputs and results lie; a cluster elsewhere needs a folder that it sees too."""
+    shared = os.environ.get("DLM_SPARK_DATA")
+    return Path(shared).resolve() / "dlm" if shared else work.with_name(".spark")
+
+
+def _write_inputs(work: Path, folder: Path) -> dict[str, list[str]]:
+    folder.mkdir(parents=True)
+    connection = duckdb.connect(str(work), read_only=True)
+    tables: dict[str, list[str]] = {}
+    try:
+        for schema, table in connection.execute(
+            "select table_schema, table_name from information_schema.tables "
+            "where list_contains(?, table_schema) order by all",
+            [list(INPUT_SCHEMAS)],
+        ).fetchall():
+            file = str(folder / f"{schema}.{table}.parquet").replace("'", "''")
+            connection.execute(f"copy {schema}.\"{table}\" to '{file}' (format parquet)")
+            tables.setdefault(schema, []).append(table)
+    finally:
+        connection.close()
+    return tables
+
+
+@contextlib.contextmanager
+def _session(data: Path) -> Iterator[None]:
+    """A Spark session in this process, which dbt's session method then finds and uses."""
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    from pyspark.sql import SparkSession
+
+    cores = os.cpu_count() or 1
+    settings = {
+        "spark.master": f"local[{cores}]",
+        "spark.driver.memory": os.environ.get("DLM_SPARK_MEMORY", "3g"),
+        "spark.local.dir": os.environ.get("DLM_TEMP", str(data / "temp")),
+        "spark.sql.catalogImplementation": "in-memory",
+        "spark.sql.warehouse.dir": (data / "results").as_uri(),
+        "spark.sql.shuffle.partitions": str(2 * cores),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
+    builder = SparkSession.builder.appName("dlm")
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    try:
+        yield
+    finally:
+        session.stop()
+
+
+def _register(
+    project: Path, cache: Path, target: str, inputs: Path, tables: dict[str, list[str]]
+) -> None:
+    from dbt.cli.main import dbtRunner
+
+    arguments = json.dumps({"location": inputs.as_uri(), "tables": tables})
+    result = dbtRunner().invoke(
+        [
+            "run-operation", "register_inputs", "--args", arguments,
+            "--project-dir", str(project), "--profiles-dir", str(project / "profiles"),
+            "--target", target, "--target-path", str(cache / "target"),
+            "--log-path", str(cache / "logs"), "--log-level", "none", "--no-version-check",
+        ]
+    )  # fmt: skip
+    close_dbt()
+    if not result.success:
+        raise DlmError(
+            f"Spark (target {target}) did not take the inputs in {inputs}: {result.exception}\n"
+            f"its logs are in {cache / 'logs'}"
+        ) from result.exception
+
+
+def _read_results(work: Path, results: Path, manifest: Path, outcomes: list[NodeOutcome]) -> None:
+    """Write the tables that models made into the work database, described as dbt-duckdb does."""
+    built = {
+        outcome.name
+        for outcome in outcomes
+        if outcome.kind == "model" and outcome.status == "success"
+    }
+    nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"]
+    connection = duckdb.connect(str(work))
+    try:
+        for node in sorted(nodes.values(), key=lambda node: str(node["unique_id"])):
+            if node["resource_type"] != "model" or node["name"] not in built:
+                continue
+            schema, table = node["schema"], node["name"]
+            files = results / table / "*.parquet"
+            connection.execute(f"create schema if not exists {schema}")
+            escaped = str(files).replace("'", "''")
+            try:
+                connection.execute(
+                    f"create table {schema}.\"{table}\" as select * from read_parquet('{escaped}')"
+                )
+            except duckdb.Error as error:
+                raise DlmError(
+                    f"{schema}.{table} did not come back from Spark as {files}: {error}"
+                ) from error
+            comment_on(connection, "table", f'{schema}."{table}"', node["description"])
+            described = {
+                column["name"]: column["description"] for column in node["columns"].values()
+            }
+            for column, *_ in connection.execute(f'describe {schema}."{table}"').fetchall():
+                name = f'{schema}."{table}"."{column}"'
+                comment_on(connection, "column", name, described.get(column))
+    finally:
+        connection.close()
+
+
+if __name__ == "__main__":
+    _main()

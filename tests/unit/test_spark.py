@@ -1,0 +1,95 @@
+"""The same models on Spark: what is missing is named, and builds are compared to the last digit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+from builds import PROJECT, run
+
+from dlm import spark
+from dlm.parity import compare
+
+ROWS = "(values (1, 'a', 0.25), (2, 'b', 62.5), (3, null, null)) as t (n, word, share)"
+
+
+def warehouse(path: Path, *statements: str) -> Path:
+    connection = duckdb.connect(str(path))
+    try:
+        connection.execute("create schema marts")
+        connection.execute(
+            "create table marts.shares as "
+            f"select n, word, cast(share as double) as share from {ROWS}"
+        )
+        for statement in statements:
+            connection.execute(statement)
+    finally:
+        connection.close()
+    return path
+
+
+def test_builds_that_differ_only_in_a_last_digit_are_equal(tmp_path: Path) -> None:
+    first = warehouse(tmp_path / "first.duckdb")
+    second = warehouse(
+        tmp_path / "second.duckdb",
+        "update marts.shares set share = share * (1 + 1e-12)",
+        "create or replace table marts.shares as from marts.shares order by n desc",
+    )
+
+    assert [(table.table, table.equal) for table in compare(first, second)] == [
+        ("marts.shares", True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "detail"),
+    [
+        ("update marts.shares set share = 62.4999 where n = 2", "share (1)"),
+        ("update marts.shares set word = 'B' where n = 2", "word (1)"),
+        ("update marts.shares set share = 0 where n = 3", "share (1)"),
+        ("delete from marts.shares where n = 3", "numbers of rows differ"),
+        ("alter table marts.shares add column more integer", "columns differ: more"),
+        ("drop table marts.shares", "columns differ: n, share, word"),
+    ],
+)
+def test_a_difference_is_named(tmp_path: Path, change: str, detail: str) -> None:
+    first = warehouse(tmp_path / "first.duckdb")
+    second = warehouse(tmp_path / "second.duckdb", change)
+
+    (table,) = compare(first, second)
+
+    assert not table.equal
+    assert table.detail == detail
+
+
+def test_what_spark_needs_and_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spark.importlib.util, "find_spec", lambda name: None)
+
+    assert "pip install 'dlm-warehouse[spark]'" in spark.missing_parts()
+    assert "dlm-warehouse[spark-cluster]" in spark.missing_parts("spark_thrift")
+
+
+def test_a_machine_without_java_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spark.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(spark.shutil, "which", lambda name: None)
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+
+    assert "Java 17" in spark.missing_parts()
+
+
+@pytest.mark.skipif(not spark.missing_parts(), reason="Spark can run here")
+def test_a_build_on_spark_that_cannot_run_changes_nothing(tmp_path: Path) -> None:
+    done = run("dlm", "build", "--target", "spark", "--out", str(tmp_path))
+
+    assert done.returncode == 2
+    assert "--target spark cannot run here" in done.stderr
+    assert not (tmp_path / "warehouse.duckdb").exists()
+
+
+@pytest.mark.skipif(bool(spark.missing_parts()), reason=f"no Spark here: {spark.missing_parts()}")
+def test_spark_and_duckdb_make_equal_tables_of_the_seeds() -> None:
+    done = run("dlm", "bench", "parity", DLM_PROJECT=str(PROJECT))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "tables equal" in done.stdout
