@@ -91,6 +91,21 @@ then typed.
 
 
 {#-
+ISO text of a day as Excel counts it (43565 is 2019-04-10), where a source declares that it sends
+such; before March 1900 Excel counts a day that never was.
+-#}
+{% macro iso_of_serial(text) -%}
+    case
+        when {{ matches(text, '^[0-9]{2,5}$') }} and cast({{ text }} as integer) > 60
+            then cast(
+                {{ days_after("cast('1899-12-30' as date)", 'cast(' ~ text ~ ' as integer)') }}
+                as varchar
+            )
+    end
+{%- endmacro %}
+
+
+{#-
 Earliest day that ISO text, perhaps cut short, can mean; null outside the calendar or 1900-2100.
 -#}
 {% macro first_day_of(iso) -%}

@@ -112,15 +112,18 @@ python/dlm/contracts say which header of which source it is.
     {%- set missing = ['ND', 'NE', 'UNK', 'NA', 'NP'] -%}
     {{ return({
         'eortc': {
-            'date_order': 'dmy', 'eras': false, 'decimal_mark': ',', 'mm_per_size_unit': 1,
+            'date_order': 'dmy', 'eras': false, 'excel_serials': false,
+            'decimal_mark': ',', 'mm_per_size_unit': 1,
             'missing_codes': missing, 'not_done_codes': ['ND'],
         },
         'jcog': {
-            'date_order': 'ymd', 'eras': true, 'decimal_mark': '.', 'mm_per_size_unit': 10,
+            'date_order': 'ymd', 'eras': true, 'excel_serials': false,
+            'decimal_mark': '.', 'mm_per_size_unit': 10,
             'missing_codes': missing + ['不明', '未実施'], 'not_done_codes': ['ND', '未実施'],
         },
         'us': {
-            'date_order': 'mdy', 'eras': false, 'decimal_mark': '.', 'mm_per_size_unit': 10,
+            'date_order': 'mdy', 'eras': false, 'excel_serials': false,
+            'decimal_mark': '.', 'mm_per_size_unit': 10,
             'missing_codes': missing, 'not_done_codes': ['ND'],
         },
     }[source]) }}

@@ -51,6 +51,16 @@ quality.unmapped_values find it; a declared missing code is null and not an erro
 {%- endmacro %}
 
 
+{#- ISO text of a date in the notations that a source declares. -#}
+{% macro iso_as_declared(text, habits) -%}
+    {%- if habits.excel_serials -%}
+    coalesce({{ iso_date(text, habits.date_order) }}, {{ iso_of_serial(text) }})
+    {%- else -%}
+    {{ iso_date(text, habits.date_order) }}
+    {%- endif -%}
+{%- endmacro %}
+
+
 {#- Clean text of a cell, null when blank or a declared missing code. -#}
 {% macro said(text, habits) -%}
     case
@@ -158,7 +168,7 @@ western as (
 any_era as (
     select
         {%- for column in dates %}
-        {{ iso_date(column.name ~ '_western', habits.date_order) | indent(4) }}
+        {{ iso_as_declared(column.name ~ '_western', habits) | indent(4) }}
             as {{ column.name }}_any_era,
         {%- endfor %}
         western.*
@@ -178,7 +188,7 @@ dated as (
 dated as (
     select
         {%- for column in dates %}
-        {{ iso_date(column.name ~ '_said', habits.date_order) | indent(4) }}
+        {{ iso_as_declared(column.name ~ '_said', habits) | indent(4) }}
             as {{ column.name }}_iso,
         {%- endfor %}
         said.*

@@ -72,6 +72,7 @@ def test_habits_are_those_of_the_contract(source: str) -> None:
     assert habits["date_order"] == contract.date_order
     assert habits["decimal_mark"] == contract.decimal_mark
     assert habits["eras"] == contract.eras
+    assert habits["excel_serials"] == contract.excel_serials
     assert habits["mm_per_size_unit"] == {"mm": 1, "cm": 10}[contract.size_unit]
     assert tuple(habits["missing_codes"]) == contract.missing_codes
 
@@ -116,3 +117,19 @@ def test_dates_are_read_in_the_declared_order_alone(order: str, pattern: str) ->
         [[day.strftime(pattern) for day in days]],
     )
     assert [row[0] for row in read.fetchall()] == days
+
+
+def test_days_as_excel_counts_them() -> None:
+    """A serial is the day Excel shows for it; what is none stays unread."""
+    serials = {
+        "61": "1900-03-01",
+        "36526": "2000-01-01",
+        "43565": "2019-04-10",
+        "60": None,
+        "4,5": None,
+    }
+    iso = render("iso_of_serial('said')")
+    read = duckdb.connect().execute(
+        f"select {iso} from (select unnest(?::varchar[]) as said)", [list(serials)]
+    )
+    assert [row[0] for row in read.fetchall()] == list(serials.values())

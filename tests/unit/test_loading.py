@@ -149,6 +149,7 @@ def small_contract(monkeypatch: pytest.MonkeyPatch) -> Contract:
         decimal_mark=",",
         date_order="dmy",
         eras=False,
+        excel_serials=False,
         size_unit="mm",
         missing_codes=(),
         forms=forms,

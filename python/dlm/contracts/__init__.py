@@ -93,6 +93,7 @@ class Contract:
     decimal_mark: str
     date_order: str
     eras: bool
+    excel_serials: bool
     size_unit: str
     missing_codes: tuple[str, ...]
     forms: Mapping[str, Form]

@@ -31,6 +31,7 @@ _CHOICES: Mapping[str, tuple[object, ...]] = {
     "decimal_mark": (".", ","),
     "date_order": ("dmy", "mdy", "ymd"),
     "eras": (True, False),
+    "excel_serials": (True, False),
     "size_unit": ("mm", "cm"),
 }
 _OPTIONAL = ("file", "dictionary")
