@@ -124,6 +124,7 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
     with ExitStack() as stack:
         checker = stack.enter_context(Worker("dlm.quality.worker"))
         drawer = stack.enter_context(Worker("dlm.pages"))
+        statistician = stack.enter_context(Worker("dlm.stats.worker"))
         loaded = _load(places, options, console)
         outcomes = _run_dbt(places, options, console)
         _refuse_failures(outcomes)
@@ -131,6 +132,7 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
         request = {"database": str(places.work), "stamp": stamp}
         console.step("Checks, figures and documentation")
         checker.ask(request | {"out": str(prepared / "quality")})
+        statistician.ask({"database": str(places.work)})
         drawer.ask(request | {"task": "figures", "out": str(prepared)})
         candidate = prepared / "warehouse.duckdb"
         publish.copy_warehouse(places.work, candidate)
@@ -138,6 +140,7 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
         checks = checker.answer()
         drawn = drawer.answer()
         _add_check_results(candidate, checks["results"])
+        failed = _add_statistics(candidate, statistician.answer()["tables"])
         if checks["blocking"]:
             raise BlockedError(
                 "blocking expectations failed; nothing was published:\n"
@@ -164,7 +167,8 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
             for outcome in outcomes
             if outcome.status == "warn"
         ]
-        + list(checks["warnings"]),
+        + list(checks["warnings"])
+        + failed,
         figures=drawn["figures"],
     )
 
@@ -295,6 +299,22 @@ def _add_check_results(candidate: Path, results: list[dict[str, Any]]) -> None:
         columns,
         [[result.get(column.name) for column in columns] for result in results],
     )
+
+
+def _add_statistics(candidate: Path, tables: list[dict[str, Any]]) -> list[str]:
+    """Write schema stats into the warehouse to be published; a line per analysis that failed."""
+    failed = []
+    for table in tables:
+        columns = [publish.Column(**column) for column in table["columns"]]
+        name = f"stats.{table['name']}"
+        publish.add_table(candidate, name, table["comment"], columns, table["rows"])
+        place = {column.name: position for position, column in enumerate(columns)}
+        failed += [
+            f"{name}: {row[place['reason']]}"
+            for row in table["rows"]
+            if row[place["status"]] == "error"
+        ]
+    return failed
 
 
 def _manifest(

@@ -21,7 +21,7 @@ import duckdb
 
 from dlm.errors import DlmError
 
-PUBLISHED_SCHEMAS = ("reference", "core", "marts", "quality")
+PUBLISHED_SCHEMAS = ("reference", "core", "marts", "quality", "stats")
 STORAGE_VERSION = "v1.0.0"
 """Analysts' clients are older than our engine: DuckDB 1.0 and later open this version."""
 
@@ -83,10 +83,11 @@ class Column:
 def add_table(
     warehouse: Path, name: str, comment: str, columns: Sequence[Column], rows: list[list[Any]]
 ) -> None:
-    """Write a described table into a warehouse that is not published yet."""
+    """Write a described table (schema.table) into a warehouse that is not published yet."""
     connection = duckdb.connect(str(warehouse))
     try:
         types = ", ".join(f"{column.name} {column.type}" for column in columns)
+        connection.execute(f"create schema if not exists {name.split('.')[0]}")
         connection.execute(f"create or replace table {name} ({types})")
         comment_on(connection, "table", name, comment)
         for column in columns:

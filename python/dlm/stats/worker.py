@@ -1,0 +1,48 @@
+"""Worker that computes schema `stats` beside the other steps of a build.
+
+Started at the beginning of a build, it imports the statistical libraries while dbt runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import duckdb
+
+from dlm import stats
+from dlm.workers import serve
+
+
+def handle(request: dict[str, Any]) -> dict[str, Any]:
+    """Compute every analysis on a work database.
+
+    Args:
+        request: database (path).
+
+    Returns:
+        tables: for each analysis its name, comment, columns and rows (lists of values, in the order
+        of the columns).
+    """
+    connection = duckdb.connect(request["database"], read_only=True)
+    tables = []
+    try:
+        for analysis in stats.analyses():
+            columns = (*analysis.columns, *stats.HOW)
+            found = stats.run(analysis, connection)
+            tables.append(
+                {
+                    "name": analysis.name,
+                    "comment": analysis.comment,
+                    "columns": [asdict(column) for column in columns],
+                    "rows": [[row[column.name] for column in columns] for row in found],
+                }
+            )
+    finally:
+        connection.close()
+    return {"tables": tables}
+
+
+if __name__ == "__main__":
+    stats.analyses()
+    serve(handle)
