@@ -1,27 +1,31 @@
 """The fast path: pyarrow cuts blocks of a file that is proven simple.
 
-Simple means: UTF-8, no quotation mark, one newline style, and every line with exactly the header's
-number of fields. Each block is proven, not assumed: as many records as newlines, and the bytes of
-all values plus delimiters plus newlines are the bytes of the block, so nothing was trimmed,
-skipped or changed. Whatever is not simple raises NotSimple and the strict path reads the file.
+Simple means: UTF-8, one newline style, every line a record with exactly the header's number of
+fields. Each block is proven, not assumed: as many records as newlines, and the bytes of all values
+plus delimiters, newlines and quotation marks are the bytes of the block, so nothing was trimmed,
+skipped or changed. Quotation marks must open and close fields in turn; lines with doubled ones are
+cut by the strict path's own rules. Whatever is not simple raises NotSimple and the strict path
+reads the file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from dlm.reading.content import Content
 from dlm.reading.privacy import value_lengths
-from dlm.reading.records import FIELD_LIMIT, FOOTER, LINE_LIMIT
+from dlm.reading.records import FIELD_LIMIT, FOOTER, LINE_LIMIT, cut_fields
 
 if TYPE_CHECKING:
     from dlm.reading.header import Header
 
 BLOCK = 16 * 1024**2
+_QUOTE = 0x22
 
 
 class NotSimple(Exception):
@@ -30,7 +34,7 @@ class NotSimple(Exception):
 
 def may_try(content: Content) -> bool:
     """Whether what is known of the whole file allows the fast path."""
-    return content.encoding == "utf-8" and content.newline == "\n" and not content.quotes
+    return content.encoding == "utf-8" and content.newline == "\n"
 
 
 def first_line(blocks: Iterator[bytes], content: Content) -> tuple[str, Iterator[bytes]]:
@@ -54,8 +58,19 @@ def batches(
     delimiter: str,
     header: Header,
     schema: pa.Schema,
-) -> Iterator[pa.RecordBatch]:
-    """Records in the order of the file, columns in the order of the schema.
+    line: int,
+) -> Iterator[tuple[pa.RecordBatch, np.ndarray[Any, Any]]]:
+    """Records with their lines, nearly in the order of the file; columns in that of the schema.
+
+    Lines with doubled quotation marks come after the others of their block.
+
+    Args:
+        blocks: bytes of the file after its header.
+        content: what is known of the file.
+        delimiter: one character.
+        header: where the columns stand.
+        schema: what they are called.
+        line: number of the first line.
 
     Raises:
         NotSimple: a block could not be proven.
@@ -67,14 +82,73 @@ def batches(
         found = _newline(block, content)
         if found != (newline := newline or found):
             raise NotSimple
-        table = _cut(block, found, delimiter, names)
-        _refuse_repeated_header(table, header)
-        table = table.select(order).rename_columns(schema.names)
-        for batch in table.to_batches():
-            for column in batch.columns:
-                if len(column) and int(value_lengths(column).max()) > FIELD_LIMIT:
-                    raise NotSimple
-            yield batch
+        n_lines = block.count(b"\n")
+        for cut, numbers in _cut_block(block, found, delimiter, names):
+            _refuse_repeated_header(cut, header)
+            table = cut.select(order).rename_columns(schema.names)
+            at = 0
+            for batch in table.to_batches():
+                for column in batch.columns:
+                    if len(column) and int(value_lengths(column).max()) > FIELD_LIMIT:
+                        raise NotSimple
+                yield batch, line + numbers[at : at + batch.num_rows]
+                at += batch.num_rows
+        line += n_lines
+
+
+def _cut_block(
+    block: bytes, newline: bytes, delimiter: str, names: list[str]
+) -> Iterator[tuple[pa.Table, np.ndarray[Any, Any]]]:
+    """The records of a block with their lines, counted from 0."""
+    lines = block.count(b"\n")
+    if b'"' not in block:
+        yield _cut(block, newline, delimiter, names, 0), np.arange(lines, dtype=np.int64)
+        return
+    if (quotes := _proven_quotes(block, delimiter)) is not None:
+        yield _cut(block, newline, delimiter, names, quotes), np.arange(lines, dtype=np.int64)
+        return
+    # Few lines have doubled quotation marks; the others stay with pyarrow.
+    plain: list[tuple[int, bytes]] = []
+    odd: list[tuple[int, bytes]] = []
+    for number, text in enumerate(block.split(newline)[:-1]):
+        (odd if b'""' in text else plain).append((number, text))
+    rest = b"".join(text + newline for _, text in plain)
+    quotes = _proven_quotes(rest, delimiter)
+    if quotes is None:
+        raise NotSimple
+    if plain:
+        numbers = np.array([number for number, _ in plain], dtype=np.int64)
+        yield _cut(rest, newline, delimiter, names, quotes), numbers
+    rows = []
+    for _, text in odd:
+        fields, fault = cut_fields(text.decode(), delimiter)
+        if fault is not None or len(fields) != len(names) or not any(fields):
+            raise NotSimple
+        rows.append(fields)
+    if rows:
+        columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
+        numbers = np.array([number for number, _ in odd], dtype=np.int64)
+        yield pa.table(columns, names=names), numbers
+
+
+def _proven_quotes(block: bytes, delimiter: str) -> int | None:
+    """How many quotation marks a block has; None unless they open and close whole fields in turn.
+
+    A mark outside of quotes that follows a delimiter or newline opens a field; the next mark is the
+    first inside, and closes it if a delimiter or newline follows. So by turns no mark stands inside
+    a field, none is doubled and no text follows one. Nor may a newline stand between the two.
+    """
+    data = np.frombuffer(b"\n" + block, dtype=np.uint8)
+    marks = np.flatnonzero(data == _QUOTE)
+    if len(marks) % 2:
+        return None
+    before, after = data[marks[0::2] - 1], data[marks[1::2] + 1]
+    opens = (before == ord("\n")) | (before == ord(delimiter))
+    closes = (after == ord("\n")) | (after == ord("\r")) | (after == ord(delimiter))
+    newlines = np.flatnonzero(data == ord("\n"))
+    lines_of = np.searchsorted(newlines, marks)
+    within = lines_of[0::2] == lines_of[1::2]
+    return len(marks) if bool(opens.all() and closes.all() and within.all()) else None
 
 
 def refuse_footer(patients: pa.Array) -> None:
@@ -110,7 +184,7 @@ def _newline(block: bytes, content: Content) -> bytes:
     return b"\r\n"
 
 
-def _cut(block: bytes, newline: bytes, delimiter: str, names: list[str]) -> pa.Table:
+def _cut(block: bytes, newline: bytes, delimiter: str, names: list[str], quotes: int) -> pa.Table:
     import pyarrow.csv as csv
 
     lines = block.count(b"\n")
@@ -124,7 +198,7 @@ def _cut(block: bytes, newline: bytes, delimiter: str, names: list[str]) -> pa.T
             read_options=csv.ReadOptions(column_names=names, block_size=2 * 1024**2),
             parse_options=csv.ParseOptions(
                 delimiter=delimiter,
-                quote_char=False,
+                quote_char='"' if quotes else False,
                 double_quote=False,
                 escape_char=False,
                 newlines_in_values=False,
@@ -141,9 +215,22 @@ def _cut(block: bytes, newline: bytes, delimiter: str, names: list[str]) -> pa.T
         for column in table.columns
         for chunk in column.chunks
     )
-    if table.num_rows != lines or told + lines * (between + len(newline)) != len(block):
+    marks = lines * (between + len(newline)) + quotes
+    if table.num_rows != lines or told + marks != len(block):
+        raise NotSimple
+    if quotes and not _all_filled(table):
         raise NotSimple
     return table
+
+
+def _all_filled(table: pa.Table) -> bool:
+    """Whether every record has a value; one of empty quotes alone has none."""
+    filled = np.zeros(table.num_rows, dtype=bool)
+    for column in table.columns:
+        filled |= np.concatenate([value_lengths(chunk) > 0 for chunk in column.chunks])
+        if filled.all():
+            return True
+    return bool(filled.all())
 
 
 def _refuse_repeated_header(table: pa.Table, header: Header) -> None:

@@ -208,22 +208,21 @@ class _Reading:
         self.loaded.fast = True
         blocks = self._counted(content.blocks(found, fast.BLOCK))
         line, blocks = fast.first_line(blocks, found)
-        fields = line.split(self.contract.delimiter)
-        if known_share(fields, self.loaded.spec) == 0:
+        fields, fault = records.cut_fields(line, self.contract.delimiter)
+        if fault is not None or known_share(fields, self.loaded.spec) == 0:
             raise fast.NotSimple
         header = match_header(fields, self.loaded.spec, found.name, 1)
         self.loaded.warnings += header.warnings
-        number = 2
-        for batch in fast.batches(blocks, found, self.contract.delimiter, header, self.schema):
+        for batch, lines in fast.batches(
+            blocks, found, self.contract.delimiter, header, self.schema, 2
+        ):
             count = batch.num_rows
-            lines = np.arange(number, number + count, dtype=np.int64)
             if self.patient is not None:
                 fast.refuse_footer(batch.column(self.patient))
             self.gate.look(batch, lines)
             self._refuse_other_sites(batch, lines)
             self.loaded.records_in += count
             self.loaded.loaded += count
-            number += count
             yield batch.append_column("_line", pa.array(lines))
         self.gate.end()
 
