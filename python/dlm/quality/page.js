@@ -316,6 +316,14 @@
     place.list.replaceChildren(el("table", { id: "records-table", role: "table", "aria-labelledby": "records-title" }, head, body));
   }
 
+  /* Values break between columns and file names between folders, not in the middle of either. */
+  const unbroken = (parts) => parts.map((part) => [el("span", { class: "part" }, part), el("wbr")]);
+  const evidenceOf = (record) => unbroken((field(record, "evidence") || "").split(/(?<=; )/));
+
+  function placeOf(file, line) {
+    return file ? unbroken((file + (line === null ? "" : ":" + line)).split(/(?<=\/)/)) : "–";
+  }
+
   function recordRow(record) {
     const rule = rules.get(record.rule_id);
     const line = field(record, "line");
@@ -330,8 +338,8 @@
       cell(ui("severity"), "", severityMark(record.severity)),
       cell(ui("rule"), "rule", el("a", { href: addressOf({ rule: record.rule_id, site: chosen.site }) }, record.rule_id), " ", rule ? rule.title[side()] : ""),
       cell(ui("site"), "", siteName(record.site_id)),
-      cell(ui("evidence"), "long", field(record, "evidence")),
-      cell(ui("source_line"), "file", file ? file + (line === null ? "" : ":" + line) : "–"),
+      cell(ui("evidence"), "long", evidenceOf(record)),
+      cell(ui("source_line"), "file", placeOf(file, line)),
       data.has_queries && [
         cell(ui("state"), "", record.state ? el("span", { class: "state " + record.state }, word("state", record.state)) : "–"),
         cell(ui("age"), "n", number(record.age)),
@@ -464,7 +472,7 @@
               fact("owner", rule ? word("owner", rule.owner) : null)),
             evidence),
           el("dl", { class: "facts" },
-            fact("source_line", file ? file + (line === null ? "" : ":" + line) : null),
+            fact("source_line", file ? placeOf(file, line) : null),
             fact("patient", patient), fact("lesion", subject),
             fact("form", record.form ? word("form", record.form) : null),
             fact("key", field(record, "record_key")), fact("column", field(record, "column_name")),
@@ -562,7 +570,7 @@
         el("th", { scope: "row", class: "day" }, event.day || ui("no_day")),
         el("td", { class: "n" }, days === null ? "–" : days > 0 ? "+" + days : String(days)),
         el("td", {}, name, event.here && " ← " + ui("this_record")), el("td", {}, outcome),
-        el("td", { class: "long" }, event.file ? event.file + (event.line === null ? "" : ":" + event.line) : "–"));
+        el("td", {}, placeOf(event.file, event.line)));
     });
     return el("div", { class: "table", role: "region", tabindex: "0", "aria-label": ui("timeline", { what }) },
       el("table", { class: "events" }, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, ui("day")), el("th", { scope: "col", class: "n" }, ui("from_day0")), el("th", { scope: "col" }, ui("what")), el("th", { scope: "col" }, ui("outcome")), el("th", { scope: "col" }, ui("source_line")))),
