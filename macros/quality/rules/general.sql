@@ -1,14 +1,5 @@
 {#- Rules that every form is held to (catalogue table `all`). -#}
 
-{#- Codes whose unknown values a rule of their own tells, so that GN10 does not tell them twice. -#}
-{% macro codes_with_rules() -%}
-    {{ return([
-        ('registration', 'sex'), ('registration', 'cea_unit'), ('read', 'modality'),
-        ('read', 'verdict'), ('pathology', 'viable_cells'),
-    ]) }}
-{%- endmacro %}
-
-
 {#- Columns that must say which record it is; a blank modality, date or lesion has its own rule. -#}
 {% macro required_keys(form) -%}
     {{ return({
@@ -31,17 +22,6 @@
         'followup': ['imaging_date', 'recurrence_date', 'later_treatment_date'],
         'outcome': ['death_date', 'last_contact_date'],
     }.get(form, [])) }}
-{%- endmacro %}
-
-
-{#- Duplicates with differing payload that a rule of the form tells in its own words. -#}
-{% macro contested_elsewhere(form) -%}
-    {{ return({
-        'registration': 'has_two_sites',
-        'lesion': 'true',
-        'read': 'has_two_verdicts',
-        'outcome': 'has_two_death_dates',
-    }.get(form, 'false')) }}
 {%- endmacro %}
 
 
@@ -103,7 +83,7 @@
         },
         {
             'id': 'GN03',
-            'violated': 'is_contested and not ' ~ contested_elsewhere(form),
+            'violated': 'is_contested',
             'evidence': ['record_key', 'payload_hash'],
         },
         {

@@ -1,17 +1,26 @@
 {#-
-Rules of the read form (catalogue table `reads`). An exam that was not done is no read: most rules
+Rules of the read form (catalogue table `reads`); those that find a lesion rather than a read are
+with the lesions. An exam that was not done is no read: most rules
 are about reads that were.
 -#}
 {% macro read_rules() -%}
     {%- set limits = var('quality') -%}
     {%- set done = "verdict in ('visible', 'not_visible', 'not_evaluable')" -%}
-    {%- set gone_before_surgery = "modality in ('CT', 'MRI') and timepoint = 'preop'"
-        ~ " and verdict = 'not_visible'" -%}
+    {%- set gone_before_surgery = "is_dlm and timepoint = 'preop' and verdict = 'not_visible'"
+        ~ " and ((modality = 'CT' and read_date = ct_read_date)"
+        ~ " or (modality = 'MRI' and read_date = mri_read_date))" -%}
     {{ return([
         {
+            'id': 'LE13',
+            'applies': "modality = 'CT' and timepoint = 'baseline' and size_status = 'measured'"
+                ~ ' and slice_thickness_mm is not null',
+            'violated': 'size_mm < slice_thickness_mm',
+            'evidence': ['size_mm', 'size_status', 'slice_thickness_mm'],
+            'column': 'size_mm',
+        },
+        {
             'id': 'RD01',
-            'violated': '(lacks_patient or lacks_lesion) and not ('
-                ~ is_new_lesion() ~ ')',
+            'violated': 'lacks_patient or lacks_lesion',
             'evidence': ['patient_id', 'lesion_id', 'lacks_patient', 'lacks_lesion'],
             'column': 'lesion_no',
             'needs': ['read', 'lesion', 'registration'],
@@ -97,8 +106,7 @@ are about reads that were.
         {
             'id': 'RD14',
             'applies': 'read_date is not null',
-            'violated': 'read_date_lower > death_date_upper'
-                ~ ' or read_date_lower > last_contact_date_upper',
+            'violated': 'read_date_lower > coalesce(death_date_upper, last_contact_date_upper)',
             'evidence': ['read_date', 'death_date', 'last_contact_date'],
             'column': 'read_date',
             'needs': ['read', 'outcome'],
@@ -109,13 +117,6 @@ are about reads that were.
             'violated': 'reader_id is null or has_two_roles',
             'evidence': ['reader_id', 'reader_role'],
             'column': 'reader_id',
-        },
-        {
-            'id': 'RD18',
-            'applies': done,
-            'violated': 'readers_disagree',
-            'evidence': ['modality', 'timepoint', 'read_date', 'reader_id', 'verdict'],
-            'column': 'verdict',
         },
         {
             'id': 'RD20',
@@ -135,8 +136,8 @@ are about reads that were.
         {
             'id': 'RD22',
             'applies': "timepoint in ('baseline', 'preop') and read_date is not null",
-            'violated': 'last_exam_date is not null',
-            'evidence': ['modality', 'timepoint', 'read_date', 'last_exam_date'],
+            'violated': 'usual_exam_date is not null',
+            'evidence': ['modality', 'timepoint', 'read_date', 'usual_exam_date'],
             'column': 'read_date',
         },
         {
@@ -152,9 +153,9 @@ are about reads that were.
         },
         {
             'id': 'RD26',
-            'applies': "lesion_no is not null and verdict = 'visible'",
-            'violated': is_new_lesion(),
-            'evidence': ['lesion_id', 'timepoint', 'read_date', 'verdict', 'highest_lesion_no'],
+            'applies': "lesion_no is not null and verdict = 'visible' and timepoint <> 'baseline'",
+            'violated': 'lacks_lesion and not lacks_patient',
+            'evidence': ['lesion_id', 'timepoint', 'read_date', 'verdict'],
             'column': 'lesion_no',
             'needs': ['read', 'lesion'],
         },
@@ -218,11 +219,3 @@ are about reads that were.
     ]) }}
 {%- endmacro %}
 
-
-{#- A read of a lesion nobody described, numbered after all that were: a new lesion. -#}
-{% macro is_new_lesion() -%}
-    {{ return(
-        "lacks_lesion and not lacks_patient and verdict = 'visible'"
-        ~ ' and lesion_no > highest_lesion_no'
-    ) }}
-{%- endmacro %}

@@ -8,7 +8,7 @@ month or the year is known are compared by their bounds: what may be in order is
             'id': 'PT01',
             'applies': 'patient_id is not null',
             'violated': 'not ' ~ matches('patient_id', '^[A-Z]{2}[0-9]{2}-[0-9]{3,}$')
-                ~ " or (not lacks_site and split_part(patient_id, '-', 1) <> delivered_site_id)",
+                ~ " or split_part(patient_id, '-', 1) <> delivered_site_id",
             'evidence': ['patient_id', 'delivered_site_id'],
             'column': 'patient_id',
         },
@@ -43,11 +43,10 @@ month or the year is known are compared by their bounds: what may be in order is
         },
         {
             'id': 'PT06',
-            'applies': "eligible = 'yes'",
-            'violated': 'n_lesion_records = 0',
-            'evidence': ['eligible', 'n_lesion_records'],
+            'violated': 'n_baseline_lesions = 0',
+            'evidence': ['n_lesion_records', 'n_baseline_lesions'],
             'column': 'patient_id',
-            'needs': ['registration', 'lesion'],
+            'needs': ['registration', 'lesion', 'read'],
         },
         {
             'id': 'PT07',
@@ -81,10 +80,10 @@ month or the year is known are compared by their bounds: what may be in order is
         {
             'id': 'PT10',
             'applies': 'n_lesions_declared is not null',
-            'violated': 'n_lesions_declared <> n_lesion_records',
-            'evidence': ['n_lesions_declared', 'n_lesion_records'],
+            'violated': 'n_lesions_declared <> n_baseline_lesions',
+            'evidence': ['n_lesions_declared', 'n_baseline_lesions'],
             'column': 'n_lesions_declared',
-            'needs': ['registration', 'lesion'],
+            'needs': ['registration', 'lesion', 'read'],
         },
         {
             'id': 'PT11',

@@ -1,7 +1,4 @@
-{#-
-Cells that could not be read, gathered by record. Of a code that has a rule of its own, that rule
-tells.
--#}
+-- Cells that could not be read, gathered by record.
 with
 
 unreadable_values as (select * from {{ ref('unreadable_values') }}),
@@ -31,12 +28,6 @@ cells as (
         column_name || '=' || raw_text as cell,
         'code' as fault
     from unmapped_cells
-    where
-        not (
-            {%- for form, column in codes_with_rules() %}
-            {{ 'or ' if not loop.first }}(form = '{{ form }}' and column_name = '{{ column }}')
-            {%- endfor %}
-        )
 )
 
 select

@@ -1,6 +1,43 @@
+-- What was done to each lesion, as sites sent it, with what its rules look at beside.
 with
 
-{{ checked_records('disposition') }}
+{{ checked_records('disposition') }},
+
+lesions as (select * from {{ ref('lesion_facts') }}),
+
+stages as (
+    select
+        patient_id,
+        stage,
+        min(surgery_date) as surgery_date,
+        max(case when performed = 'yes' then 1 else 0 end) = 1 as is_performed
+    from {{ ref('checked_surgery') }}
+    group by patient_id, stage
+),
+
+specimens as (
+    {{ staged_records('pathology', ['lesion_id', 'pathology_date']) }}
+),
+
+-- Specimens reported about the time of the stage; one without a date is not held against it.
+specimens_in_time as (
+    select
+        records.record_key,
+        count(*) as n_specimens
+    from records
+    inner join specimens on records.lesion_id = specimens.lesion_id
+    left join stages
+        on
+            records.patient_id = stages.patient_id
+            and records.stage = stages.stage
+    where
+        coalesce(
+            abs({{ days_between('stages.surgery_date', 'specimens.pathology_date') }})
+            <= {{ var('quality').specimen_due_days }},
+            true
+        )
+    group by records.record_key
+)
 
 select
     {{ record_columns('disposition') }},
@@ -14,10 +51,27 @@ select
     records.is_contested,
     records.lacks_patient,
     records.lacks_lesion,
+    records.lacks_stage,
     records.drifted_keys,
     records.formula_texts,
     records.misformatted_dates,
     records.impossible_dates,
     records.misformatted_numbers,
-    records.unmapped_codes
+    records.unmapped_codes,
+
+    ---------- beside its stage, specimens and reads
+    stages.surgery_date,
+    coalesce(stages.is_performed, false) as is_performed,
+    coalesce(specimens_in_time.n_specimens, 0) as n_specimens_in_time,
+    coalesce(lesions.n_specimens, 0) as n_specimens,
+    coalesce(
+        lesions.was_resected or lesions.was_ablated or lesions.was_resected_later, false
+    ) as was_operated_since,
+    lesions.ious_verdict
 from records
+left join lesions on records.lesion_id = lesions.lesion_id
+left join stages
+    on
+        records.patient_id = stages.patient_id
+        and records.stage = stages.stage
+left join specimens_in_time on records.record_key = specimens_in_time.record_key

@@ -1,6 +1,44 @@
+-- Visits and findings as sites sent them, with what their rules look at beside.
+{%- set limits = var('quality') %}
 with
 
-{{ checked_records('followup') }}
+{{ checked_records('followup') }},
+
+patients as (select * from {{ ref('patient_facts') }}),
+
+lesions as (select * from {{ ref('lesion_facts') }}),
+
+visits as (
+    select
+        patient_id,
+        visit_no,
+        min(visit_date) as visit_date
+    from staged
+    where visit_no is not null and visit_date is not null
+    group by patient_id, visit_no
+),
+
+spaced_visits as (
+    select
+        patient_id,
+        visit_no,
+        lag(visit_date) over (partition by patient_id order by visit_date, visit_no)
+            as previous_visit_date
+    from visits
+),
+
+-- One recurrence of one lesion is either at its spot or elsewhere.
+places as (
+    select
+        lesion_id,
+        recurrence_date,
+        count(distinct recurrence_place) as n_places
+    from staged
+    where
+        recurrence = 'yes' and lesion_no is not null and recurrence_date is not null
+        and recurrence_place in ('at_spot', 'liver_elsewhere')
+    group by lesion_id, recurrence_date
+)
 
 select
     {{ record_columns('followup') }},
@@ -19,5 +57,40 @@ select
     records.misformatted_dates,
     records.impossible_dates,
     records.misformatted_numbers,
-    records.unmapped_codes
+    records.unmapped_codes,
+
+    ---------- beside the patient's other records
+    patients.first_surgery_date,
+    patients.first_surgery_date_lower,
+    patients.last_imaging_date,
+    patients.last_imaging_date_upper,
+    patients.death_date,
+    patients.death_date_upper,
+    spaced_visits.previous_visit_date,
+    case
+        when
+            {{ days_between('patients.first_surgery_date', 'records.visit_date') }}
+            > {{ limits.visit_interval_change_days }}
+            then {{ limits.visit_interval_later_days }}
+        when patients.first_surgery_date is not null
+            then case records.source
+                {%- for source, days in limits.visit_interval_days.items() %}
+                when '{{ source }}' then {{ days }}
+                {%- endfor %}
+            end
+    end as visit_interval_days,
+
+    ---------- beside the lesion
+    coalesce(lesions.was_left or lesions.was_ablated, false) as was_left_or_ablated,
+    coalesce(places.n_places > 1, false) as has_two_places
 from records
+left join patients on records.patient_id = patients.patient_id
+left join lesions on records.lesion_id = lesions.lesion_id
+left join spaced_visits
+    on
+        records.patient_id = spaced_visits.patient_id
+        and records.visit_no = spaced_visits.visit_no
+left join places
+    on
+        records.lesion_id = places.lesion_id
+        and records.recurrence_date = places.recurrence_date

@@ -1,6 +1,92 @@
+-- Lesions as sites sent them, with what their rules look at beside.
 with
 
-{{ checked_records('lesion') }}
+{{ checked_records('lesion') }},
+
+patients as (select * from {{ ref('patient_facts') }}),
+
+lesions as (select * from {{ ref('lesion_facts') }}),
+
+reads as (
+    select
+        lesion_id,
+        modality,
+        timepoint,
+        read_date,
+        verdict,
+        reader_id,
+        reader_role
+    from {{ ref('checked_read') }}
+    where verdict in ('visible', 'not_visible', 'not_evaluable') and modality in ('CT', 'MRI')
+),
+
+of_reads as (
+    select
+        lesion_id,
+        count(case when timepoint = 'baseline' then 1 end) as n_baseline_reads,
+        count(case when timepoint = 'preop' then 1 end) as n_preop_reads
+    from reads
+    group by lesion_id
+),
+
+local_cts as (
+    select *
+    from reads
+    where modality = 'CT' and timepoint = 'preop' and reader_role = 'local'
+),
+
+last_local_exams as (
+    select
+        lesion_id,
+        max(read_date) as read_date
+    from local_cts
+    group by lesion_id
+),
+
+-- The site's own verdict is that of its first reader at the last exam.
+site_verdicts as (
+    select
+        local_cts.lesion_id,
+        local_cts.read_date,
+        min_by(local_cts.verdict, coalesce(local_cts.reader_id, '~') || local_cts.verdict)
+            as verdict
+    from last_local_exams
+    inner join local_cts
+        on
+            last_local_exams.lesion_id = local_cts.lesion_id
+            and last_local_exams.read_date = local_cts.read_date
+    group by local_cts.lesion_id, local_cts.read_date
+),
+
+disputed as (
+    select
+        lesion_id,
+        {{ sorted_texts('modality') }} as modalities
+    from {{ ref('int_accepted_reads') }}
+    where readers_disagree and timepoint = 'preop'
+    group by lesion_id
+),
+
+numbers as (
+    select distinct
+        patient_id,
+        lesion_no
+    from staged
+    where lesion_no is not null
+),
+
+alike as (
+    select
+        patient_id,
+        segment,
+        baseline_size_mm,
+        baseline_date,
+        count(distinct lesion_no) as n_alike
+    from staged
+    where segment is not null and baseline_size_mm is not null and baseline_date is not null
+    group by patient_id, segment, baseline_size_mm, baseline_date
+    having count(distinct lesion_no) > 1
+)
 
 select
     {{ record_columns('lesion') }},
@@ -19,5 +105,51 @@ select
     records.misformatted_dates,
     records.impossible_dates,
     records.misformatted_numbers,
-    records.unmapped_codes
+    records.unmapped_codes,
+
+    ---------- beside the patient's other lesions
+    patients.n_lesion_records,
+    patients.highest_lesion_no,
+    numbers.lesion_no is not null as has_number_before,
+    coalesce(alike.n_alike, 1) as n_alike,
+    patients.chemo_start_date_upper,
+
+    ---------- beside its reads
+    coalesce(of_reads.n_baseline_reads, 0) as n_baseline_reads,
+    coalesce(of_reads.n_preop_reads, 0) as n_preop_reads,
+    site_verdicts.verdict as local_ct_verdict,
+    site_verdicts.read_date as local_ct_date,
+    disputed.modalities as disputed_modalities,
+    coalesce(lesions.is_operated, false) as is_operated,
+    coalesce(lesions.is_baseline_lesion, false) as is_baseline_lesion,
+    coalesce(lesions.is_dlm, false) as is_dlm,
+    lesions.ct_verdict,
+    lesions.mri_verdict,
+    lesions.ious_verdict,
+    lesions.ct_read_date,
+    lesions.mri_read_date,
+    lesions.ct_days_before_surgery,
+    lesions.mri_days_before_surgery,
+
+    ---------- beside the operation and follow-up
+    coalesce(lesions.n_actions, 0) as n_actions,
+    lesions.disposition,
+    lesions.day_zero,
+    patients.last_imaging_date,
+    patients.death_date
 from records
+left join patients on records.patient_id = patients.patient_id
+left join lesions on records.lesion_id = lesions.lesion_id
+left join of_reads on records.lesion_id = of_reads.lesion_id
+left join site_verdicts on records.lesion_id = site_verdicts.lesion_id
+left join disputed on records.lesion_id = disputed.lesion_id
+left join numbers
+    on
+        records.patient_id = numbers.patient_id
+        and records.lesion_no - 1 = numbers.lesion_no
+left join alike
+    on
+        records.patient_id = alike.patient_id
+        and records.segment = alike.segment
+        and records.baseline_size_mm = alike.baseline_size_mm
+        and records.baseline_date = alike.baseline_date

@@ -1,15 +1,24 @@
+-- Outcomes as sites sent them, with what their rules look at beside.
 with
 
 {{ checked_records('outcome') }},
 
-contested_deaths as (
+patients as (select * from {{ ref('patient_facts') }}),
+
+deaths as (
     select
         patient_id,
         {{ sorted_texts('cast(death_date as varchar)') }} as death_dates,
         count(distinct death_date) > 1 as has_two_death_dates
-    from records
+    from staged
     where death_date is not null
     group by patient_id
+),
+
+-- The cut-off, or the last day on which anybody was seen.
+data_cut as (
+    select {{ cutoff_date() or 'max(last_contact_date_lower)' }} as data_cut
+    from staged
 )
 
 select
@@ -23,7 +32,6 @@ select
     records.n_unreadable,
     records.is_contested,
     records.lacks_patient,
-    records.lacks_lesion,
     records.drifted_keys,
     records.formula_texts,
     records.misformatted_dates,
@@ -32,7 +40,12 @@ select
     records.unmapped_codes,
 
     ---------- beside the patient's other records
-    contested_deaths.death_dates,
-    coalesce(contested_deaths.has_two_death_dates, false) as has_two_death_dates
+    deaths.death_dates,
+    coalesce(deaths.has_two_death_dates, false) as has_two_death_dates,
+    patients.last_surgery_date_lower,
+    patients.withdrawal_date_upper is not null as is_withdrawn,
+    data_cut.data_cut
 from records
-left join contested_deaths on records.patient_id = contested_deaths.patient_id
+cross join data_cut
+left join patients on records.patient_id = patients.patient_id
+left join deaths on records.patient_id = deaths.patient_id

@@ -1,6 +1,29 @@
+-- Specimens as sites sent them, with what their rules look at beside.
 with
 
-{{ checked_records('pathology') }}
+{{ checked_records('pathology') }},
+
+lesions as (select * from {{ ref('lesion_facts') }}),
+
+dispositions as (
+    select
+        lesion_id,
+        specimen_id,
+        min(surgery_date) as surgery_date
+    from {{ ref('checked_disposition') }}
+    where specimen_id is not null and surgery_date is not null
+    group by lesion_id, specimen_id
+),
+
+-- The largest size at the last imaging before surgery; a lesion too small to measure has none.
+last_sizes as (
+    select
+        lesion_id,
+        max(size_mm) as size_mm
+    from {{ ref('checked_read') }}
+    where timepoint = 'preop' and size_status = 'measured'
+    group by lesion_id
+)
 
 select
     {{ record_columns('pathology') }},
@@ -19,5 +42,25 @@ select
     records.misformatted_dates,
     records.impossible_dates,
     records.misformatted_numbers,
-    records.unmapped_codes
+    records.unmapped_codes,
+
+    ---------- beside the lesion
+    coalesce(
+        lesions.was_resected or lesions.was_ablated or lesions.was_left
+        or lesions.was_resected_later,
+        false
+    ) as was_operated_on,
+    -- a specimen is removed with the stage that names it; one of a lesion that was left, later
+    coalesce(
+        dispositions.surgery_date, lesions.resection_date, lesions.later_resection_date
+    ) as removal_date,
+    coalesce(lesions.has_viable_specimen and lesions.has_nonviable_specimen, false)
+        as has_opposed_specimens,
+    last_sizes.size_mm as last_size_mm
 from records
+left join lesions on records.lesion_id = lesions.lesion_id
+left join dispositions
+    on
+        records.lesion_id = dispositions.lesion_id
+        and records.specimen_id = dispositions.specimen_id
+left join last_sizes on records.lesion_id = last_sizes.lesion_id

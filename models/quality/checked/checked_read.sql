@@ -10,18 +10,8 @@ lesions as (select * from {{ ref('lesion_facts') }}),
 
 accepted as (select * from {{ ref('int_accepted_reads') }}),
 
-disputed as (
-    select
-        lesion_id,
-        modality,
-        timepoint,
-        exam_date
-    from accepted
-    where readers_disagree
-),
-
--- An exam is read for all lesions at once; the lesion whose latest exam is an earlier one was left
--- out, or its date is wrong. Operation stages have days of their own.
+-- An exam is read for all lesions on one day: that of most. A lesion read a few days off it is
+-- told; dates further apart are two exams, and operation stages have days of their own.
 lesion_exams as (
     select
         lesion_id,
@@ -33,15 +23,27 @@ lesion_exams as (
     where timepoint in ('baseline', 'preop')
 ),
 
+exam_days as (
+    select
+        patient_id,
+        modality,
+        timepoint,
+        exam_date,
+        count(*) as n_lesions
+    from lesion_exams
+    group by patient_id, modality, timepoint, exam_date
+),
+
 patient_exams as (
     select
         patient_id,
         modality,
         timepoint,
-        max(exam_date) as last_exam_date
-    from lesion_exams
+        max_by(exam_date, lpad(cast(n_lesions as varchar), 9, '0') || cast(exam_date as varchar))
+            as exam_date
+    from exam_days
     group by patient_id, modality, timepoint
-    having min(exam_date) < max(exam_date)
+    having count(*) > 1
 ),
 
 exams_elsewhere as (
@@ -50,14 +52,17 @@ exams_elsewhere as (
         lesion_exams.modality,
         lesion_exams.timepoint,
         lesion_exams.exam_date,
-        patient_exams.last_exam_date
+        patient_exams.exam_date as usual_exam_date
     from lesion_exams
     inner join patient_exams
         on
             lesion_exams.patient_id = patient_exams.patient_id
             and lesion_exams.modality = patient_exams.modality
             and lesion_exams.timepoint = patient_exams.timepoint
-    where lesion_exams.exam_date < patient_exams.last_exam_date
+    where
+        lesion_exams.exam_date <> patient_exams.exam_date
+        and abs({{ days_between('lesion_exams.exam_date', 'patient_exams.exam_date') }})
+        <= {{ var('quality').one_exam_days }}
 ),
 
 contested_reads as (
@@ -108,15 +113,16 @@ select
     ---------- beside the other reads
     coalesce(contested_reads.has_two_verdicts, false) as has_two_verdicts,
     coalesce(contested_reads.has_two_roles, false) as has_two_roles,
-    disputed.lesion_id is not null as readers_disagree,
-    exams_elsewhere.last_exam_date,
+    exams_elsewhere.usual_exam_date,
     measured.size_mm as previous_size_mm,
 
     ---------- beside the lesion and the patient
     lesions.baseline_date,
     lesions.baseline_date_lower,
     lesions.first_pathology_date_upper,
-    patients.highest_lesion_no,
+    coalesce(lesions.is_dlm, false) as is_dlm,
+    lesions.ct_read_date,
+    lesions.mri_read_date,
     patients.chemo_start_date_upper,
     patients.first_surgery_date,
     patients.first_surgery_date_lower,
@@ -129,12 +135,6 @@ select
     patients.last_contact_date_upper
 from records
 left join contested_reads on records.record_key = contested_reads.record_key
-left join disputed
-    on
-        records.lesion_id = disputed.lesion_id
-        and records.modality = disputed.modality
-        and records.timepoint = disputed.timepoint
-        and records.read_date = disputed.exam_date
 left join exams_elsewhere
     on
         records.lesion_id = exams_elsewhere.lesion_id

@@ -5,6 +5,15 @@ with
 
 facts as (select * from {{ ref('patient_facts') }}),
 
+baseline_lesions as (
+    select
+        patient_id,
+        count(*) as n_baseline_lesions
+    from {{ ref('int_lesion_imaging') }}
+    where is_baseline_lesion
+    group by patient_id
+),
+
 sites_of_patients as (
     select
         patient_id,
@@ -39,6 +48,7 @@ select
     coalesce(sites_of_patients.n_sites > 1, false) as has_two_sites,
     sites_of_patients.sites_of_patient,
     coalesce(facts.n_lesion_records, 0) as n_lesion_records,
+    coalesce(baseline_lesions.n_baseline_lesions, 0) as n_baseline_lesions,
     facts.first_surgery_date,
     facts.first_surgery_date_upper,
     least(
@@ -55,3 +65,4 @@ select
 from records
 left join sites_of_patients on records.patient_id = sites_of_patients.patient_id
 left join facts on records.patient_id = facts.patient_id
+left join baseline_lesions on records.patient_id = baseline_lesions.patient_id

@@ -9,9 +9,9 @@ lesions as (
     ]) }}
 ),
 
-imaging as (select * from {{ ref('int_lesion_imaging') }}),
+derived as (select * from {{ ref('fct_lesion') }}),
 
-later_treatments as (select * from {{ ref('int_later_treatments') }}),
+operations as (select * from {{ ref('int_operations') }}),
 
 surgeries as (
     {{ staged_records('surgery', ['patient_id', 'stage', 'performed', 'surgery_date']) }}
@@ -23,8 +23,7 @@ dispositions as (
 
 specimens as (
     {{ staged_records('pathology', [
-        'lesion_id', 'pathology_date_lower', 'pathology_date_upper', 'specimen_found',
-        'viable_cells',
+        'lesion_id', 'pathology_date_upper', 'viable_cells',
     ]) }}
 ),
 
@@ -64,7 +63,6 @@ of_specimens as (
     select
         lesion_id,
         count(*) as n_specimens,
-        min(pathology_date_lower) as first_pathology_date_lower,
         min(pathology_date_upper) as first_pathology_date_upper,
         max(case when viable_cells = 'yes' then 1 else 0 end) = 1 as has_viable_specimen,
         max(case when viable_cells = 'no' then 1 else 0 end) = 1 as has_nonviable_specimen
@@ -84,16 +82,16 @@ select
     of_lesions.baseline_date_upper,
 
     ---------- accepted reads
-    coalesce(imaging.is_operated, false) as is_operated,
-    coalesce(imaging.is_baseline_lesion, false) as is_baseline_lesion,
-    coalesce(imaging.is_dlm, false) as is_dlm,
-    imaging.ct_verdict,
-    imaging.mri_verdict,
-    imaging.ious_verdict,
-    imaging.ct_read_date,
-    imaging.mri_read_date,
-    imaging.ct_days_before_surgery,
-    imaging.mri_days_before_surgery,
+    coalesce(derived.is_operated, false) as is_operated,
+    coalesce(derived.is_baseline_lesion, false) as is_baseline_lesion,
+    coalesce(derived.is_dlm, false) as is_dlm,
+    derived.ct_verdict,
+    derived.mri_verdict,
+    derived.ious_verdict,
+    derived.ct_read_date,
+    derived.mri_read_date,
+    derived.ct_days_before_surgery,
+    derived.mri_days_before_surgery,
 
     ---------- what surgery did
     coalesce(of_dispositions.n_actions, 0) as n_actions,
@@ -101,16 +99,18 @@ select
     coalesce(of_dispositions.was_ablated, false) as was_ablated,
     coalesce(of_dispositions.was_left, false) as was_left,
     of_dispositions.resection_date,
-    coalesce(later_treatments.was_resected_later, false) as was_resected_later,
+    derived.disposition,
+    operations.surgery_date as day_zero,
+    coalesce(derived.was_resected_later, false) as was_resected_later,
+    derived.later_resection_date,
 
     ---------- specimens
     coalesce(of_specimens.n_specimens, 0) as n_specimens,
-    of_specimens.first_pathology_date_lower,
     of_specimens.first_pathology_date_upper,
     coalesce(of_specimens.has_viable_specimen, false) as has_viable_specimen,
     coalesce(of_specimens.has_nonviable_specimen, false) as has_nonviable_specimen
 from of_lesions
-left join imaging on of_lesions.lesion_id = imaging.lesion_id
+left join derived on of_lesions.lesion_id = derived.lesion_id
+left join operations on derived.patient_id = operations.patient_id
 left join of_dispositions on of_lesions.lesion_id = of_dispositions.lesion_id
-left join later_treatments on of_lesions.lesion_id = later_treatments.lesion_id
 left join of_specimens on of_lesions.lesion_id = of_specimens.lesion_id
