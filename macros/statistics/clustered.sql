@@ -2,23 +2,255 @@
     Proportions and comparisons when trials come in clusters (lesions in patients). Macros take sums over
     clusters: a cluster i has m_i trials, x_i of them successes, N = sum m, X = sum x, p = X / N, K clusters with m > 0.
     All are null where there is nothing to estimate from, never nan or infinite.
+
+    The first three expand to one query each, to be put in a CTE; `by` lists the columns that name a share or a
+    comparison (none of them null), and `cluster_id` tells its clusters apart.
 -#}
 
 {#-
-    What an aggregate over clusters needs for a share, its ANOVA ICC and its weighting by cluster: columns
-    n_clusters, n, k, sum_m_squared, sum_x_squared_by_m, sum_share, sum_share_squared. `position` tells the
-    clusters apart; clusters without a trial count for nothing.
+    Shares with all that their intervals and tests take, from one row per share and cluster with `m` trials and
+    `x` successes; clusters without a trial count for nothing. Columns: by, n_clusters, n, k, share; variance
+    (linearised), icc (ANOVA), design_effect and n_effective (by the ICC), rao_scott_effect (by the variance),
+    n_korn_graubard, t_clusters (quantile on K - 1 degrees of freedom); cluster_mean and its variance, in
+    which clusters weigh alike.
 -#}
-{% macro cluster_sums(m, x, position) -%}
-    cast(sum(case when {{ m }} > 0 then 1 else 0 end) as bigint) as n_clusters,
-        cast(coalesce(sum({{ m }}), 0) as bigint) as n,
-        cast(coalesce(sum({{ x }}), 0) as bigint) as k,
-        sum(cast({{ m }} as double) * {{ m }}) as sum_m_squared,
-        {{ ordered_sum(proportion(x ~ ' * ' ~ x, m), position) }} as sum_x_squared_by_m,
-        {{ ordered_sum(proportion(x, m), position) }} as sum_share,
-        {{ ordered_sum(
-            '(' ~ proportion(x, m) ~ ') * (' ~ proportion(x, m) ~ ')', position
-        ) }} as sum_share_squared
+{% macro clustered_shares(clusters, by) -%}
+    {%- set key = by | join(', ') -%}
+    with counted as (
+        select
+            {{ key }},
+            cluster_id,
+            m,
+            x,
+            sum(m) over (partition by {{ key }}) as total_m,
+            sum(x) over (partition by {{ key }}) as total_x
+        from {{ clusters }}
+        where m > 0
+    ),
+
+    with_residuals as (
+        select
+            *,
+            {{ proportion('x', 'm') }} as cluster_share,
+            {{ cluster_residual('x', 'm', 'total_x', 'total_m') }} as residual
+        from counted
+    ),
+
+    sums as (
+        select
+            {{ key }},
+            cast(count(*) as bigint) as n_clusters,
+            cast(sum(m) as bigint) as n,
+            cast(sum(x) as bigint) as k,
+            sum(cast(m as double) * m) as sum_m_squared,
+            {{ ordered_sum('cluster_share * x', 'cluster_id') }} as sum_x_squared_by_m,
+            {{ ordered_sum('cluster_share', 'cluster_id') }} as sum_share,
+            {{ ordered_sum('cluster_share * cluster_share', 'cluster_id') }} as sum_share_squared,
+            {{ ordered_sum('residual * residual', 'cluster_id') }} as sum_squared_residuals
+        from with_residuals
+        group by {{ key }}
+    ),
+
+    shares as (
+        select
+            *,
+            {{ proportion('k', 'n') }} as share,
+            {{ linearised_variance('sum_squared_residuals', 'n', 'n_clusters') }} as variance,
+            {{ anova_icc('n', 'k', 'n_clusters', 'sum_m_squared', 'sum_x_squared_by_m') }} as icc
+        from sums
+    )
+
+    select
+        {{ key }},
+        n_clusters,
+        n,
+        k,
+        share,
+        variance,
+        icc,
+        {{ design_effect('n', 'sum_m_squared', 'icc') }} as design_effect,
+        n / {{ design_effect('n', 'sum_m_squared', 'icc') }} as n_effective,
+        {{ rao_scott_design_effect('share', 'variance', 'n') }} as rao_scott_effect,
+        {{ korn_graubard_n('share', 'variance', 'n', 'n_clusters') }} as n_korn_graubard,
+        {{ confidence_t('n_clusters - 1') }} as t_clusters,
+        sum_share / n_clusters as cluster_mean,
+        case when n_clusters > 1 then
+            greatest(sum_share_squared - sum_share * sum_share / n_clusters, 0e0)
+            / (n_clusters - 1) / n_clusters
+        end as cluster_mean_variance
+    from shares
+{%- endmacro %}
+
+{#-
+    Paired verdicts, from one row per comparison and cluster with counts both_yes, first_only, second_only and
+    both_no; clusters without a pair count for nothing. Columns: by, n_clusters, n_pairs and the four counts;
+    agreement; kappa and kappa_std_err; first_share and second_share of yes; difference (second less first) and
+    difference_std_err; obuchowski_chi2 and durkalski_chi2. Standard errors are linearised over clusters, null from
+    one of them and where no cluster differs from the others.
+-#}
+{% macro clustered_pairs(clusters, by) -%}
+    {%- set key = by | join(', ') -%}
+    with pairs as (
+        select
+            {{ key }},
+            cluster_id,
+            both_yes,
+            first_only,
+            second_only,
+            both_no,
+            both_yes + first_only + second_only + both_no as m
+        from {{ clusters }}
+        where both_yes + first_only + second_only + both_no > 0
+    ),
+
+    with_totals as (
+        select
+            *,
+            {{ proportion('first_only - second_only', 'm') }} as share_difference,
+            {% for count in ['both_yes', 'first_only', 'second_only', 'both_no', 'm'] %}
+                sum({{ count }}) over (partition by {{ key }}) as n_{{ count }}
+                {%- if not loop.last %},{% endif %}
+            {% endfor %}
+        from pairs
+    ),
+
+    with_shares as (
+        select
+            *,
+            {{ proportion('n_both_yes + n_both_no', 'n_m') }} as agreement,
+            {{ proportion('n_both_yes + n_first_only', 'n_m') }} as first_share,
+            {{ proportion('n_both_yes + n_second_only', 'n_m') }} as second_share
+        from with_totals
+    ),
+
+    with_chance as (
+        select
+            *,
+            first_share * second_share + (1e0 - first_share) * (1e0 - second_share) as by_chance
+        from with_shares
+    ),
+
+    with_influences as (
+        select
+            *,
+            {{ kappa_influence(
+                'm', '(both_yes + both_no)', '(both_yes + first_only)', '(both_yes + second_only)',
+                'n_m', 'agreement', 'by_chance', 'first_share', 'second_share',
+            ) }} as influence_on_kappa,
+            {{ cluster_residual(
+                '(second_only - first_only)', 'm', '(n_second_only - n_first_only)', 'n_m'
+            ) }} / (cast(n_m as double) * n_m) as influence_on_difference
+        from with_chance
+    ),
+
+    sums as (
+        select
+            {{ key }},
+            cast(count(*) as bigint) as n_clusters,
+            cast(sum(m) as bigint) as n_pairs,
+            cast(sum(both_yes) as bigint) as both_yes,
+            cast(sum(first_only) as bigint) as first_only,
+            cast(sum(second_only) as bigint) as second_only,
+            cast(sum(both_no) as bigint) as both_no,
+            sum(cast(first_only - second_only as double) * (first_only - second_only))
+                as difference_squares,
+            {{ ordered_sum('share_difference', 'cluster_id') }} as share_differences,
+            {{ ordered_sum('share_difference * share_difference', 'cluster_id') }}
+                as share_difference_squares,
+            {{ ordered_sum('influence_on_kappa * influence_on_kappa', 'cluster_id') }} as kappa_squares,
+            {{ ordered_sum('influence_on_difference * influence_on_difference', 'cluster_id') }}
+                as influence_squares
+        from with_influences
+        group by {{ key }}
+    )
+
+    select
+        {{ key }},
+        n_clusters,
+        n_pairs,
+        both_yes,
+        first_only,
+        second_only,
+        both_no,
+        {{ proportion('both_yes + both_no', 'n_pairs') }} as agreement,
+        {{ cohen_kappa('both_yes', 'first_only', 'second_only', 'both_no') }} as kappa,
+        {{ cluster_std_err('kappa_squares', 'n_clusters') }} as kappa_std_err,
+        {{ proportion('both_yes + first_only', 'n_pairs') }} as first_share,
+        {{ proportion('both_yes + second_only', 'n_pairs') }} as second_share,
+        {{ proportion('second_only - first_only', 'n_pairs') }} as difference,
+        {{ cluster_std_err('influence_squares', 'n_clusters') }} as difference_std_err,
+        {{ obuchowski_chi2('first_only - second_only', 'difference_squares', 'n_clusters') }}
+            as obuchowski_chi2,
+        case when n_clusters > 1 then
+            {{ durkalski_chi2('share_differences', 'share_difference_squares') }}
+        end as durkalski_chi2
+    from sums
+{%- endmacro %}
+
+{#-
+    Two shares whose clusters may be the same and whose trials may too (one share within the other), from one row
+    per comparison and cluster with first_m, first_x, second_m, second_x. Columns: by, n_clusters (with a trial in
+    either), first_n, first_k, second_n, second_k, difference (second less first) and difference_std_err: the
+    difference of two ratios linearised over clusters, which moves with a cluster as either ratio does.
+-#}
+{% macro share_differences(clusters, by) -%}
+    {%- set key = by | join(', ') -%}
+    with with_totals as (
+        select
+            {{ key }},
+            cluster_id,
+            {% for count in ['first_m', 'first_x', 'second_m', 'second_x'] %}
+                {{ count }},
+                sum({{ count }}) over (partition by {{ key }}) as total_{{ count }}
+                {%- if not loop.last %},{% endif %}
+            {% endfor %}
+        from {{ clusters }}
+        where first_m > 0 or second_m > 0
+    ),
+
+    with_influences as (
+        select
+            *,
+            {{ cluster_residual('second_x', 'second_m', 'total_second_x', 'total_second_m') }}
+            / nullif(cast(total_second_m as double) * total_second_m, 0)
+            - {{ cluster_residual('first_x', 'first_m', 'total_first_x', 'total_first_m') }}
+            / nullif(cast(total_first_m as double) * total_first_m, 0) as influence
+        from with_totals
+    ),
+
+    sums as (
+        select
+            {{ key }},
+            cast(count(*) as bigint) as n_clusters,
+            cast(sum(first_m) as bigint) as first_n,
+            cast(sum(first_x) as bigint) as first_k,
+            cast(sum(second_m) as bigint) as second_n,
+            cast(sum(second_x) as bigint) as second_k,
+            {{ ordered_sum('influence * influence', 'cluster_id') }} as influence_squares
+        from with_influences
+        group by {{ key }}
+    )
+
+    select
+        {{ key }},
+        n_clusters,
+        first_n,
+        first_k,
+        second_n,
+        second_k,
+        {{ proportion('second_k', 'second_n') }} - {{ proportion('first_k', 'first_n') }} as difference,
+        {{ cluster_std_err('influence_squares', 'n_clusters') }} as difference_std_err
+    from sums
+{%- endmacro %}
+
+{#-
+    Standard error from squared influences of K clusters; null from one, and where nothing is left of them but
+    rounding, for then no cluster differs from the others.
+-#}
+{% macro cluster_std_err(squares, n_clusters) -%}
+    (case when {{ n_clusters }} > 1 and {{ squares }} > 1e-20
+        then sqrt(cast({{ n_clusters }} as double) / ({{ n_clusters }} - 1) * {{ squares }})
+    end)
 {%- endmacro %}
 
 {#-
@@ -121,8 +353,9 @@
 {%- endmacro %}
 
 {% macro obuchowski_chi2(sum_difference, sum_squared_difference, n_clusters) -%}
-    (({{ n_clusters }} - 1e0) / nullif({{ n_clusters }}, 0) * {{ sum_difference }} * {{ sum_difference }}
-        / nullif(cast({{ sum_squared_difference }} as double), 0))
+    (case when {{ n_clusters }} > 1 then ({{ n_clusters }} - 1e0) / {{ n_clusters }}
+        * ({{ sum_difference }}) * ({{ sum_difference }}) / nullif({{ sum_squared_difference }}, 0)
+    end)
 {%- endmacro %}
 
 {#-

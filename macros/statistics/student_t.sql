@@ -1,9 +1,10 @@
 {#-
     P(T > t) of Student's t distribution, through the incomplete beta function; the tail keeps its relative
-    accuracy (1e-9 for 1 to 10,000 degrees of freedom). t and df are numbers or SQL expressions.
+    accuracy (1e-9 for 1 to 10,000 degrees of freedom). t and df are numbers or SQL expressions; null where df is below
+    1 or null.
 -#}
 {% macro t_upper_tail(t, df) -%}
-    {{ bind('t_value_', t, bind('t_half_df_', '(' ~ df ~ ') / 2e0',
+    {{ bind('t_value_', t, bind('t_half_df_', 'case when ' ~ df ~ ' >= 1 then (' ~ df ~ ') / 2e0 end',
         'case when t_value_ < 0 then 1e0 else 0e0 end + case when t_value_ < 0 then -1e0 else 1e0 end * '
         ~ _t_upper_tail_positive('abs(t_value_)', 't_half_df_')
     )) }}

@@ -35,39 +35,6 @@ strata as (
     {% endfor %}
 ),
 
--- What each analysis counts of a patient: m units, x of them nonviable.
-counted as (
-    {% for analysis, m, x in concordance_analyses() %}
-        select
-            population,
-            stratum,
-            stratum_value,
-            patient_id,
-            n_lesions,
-            {{ loop.index }} as analysis_order,
-            '{{ analysis }}' as analysis,
-            cast({{ m }} as bigint) as m,
-            cast({{ x }} as bigint) as x
-        from patients
-        {% if not loop.last %}union all{% endif %}
-    {% endfor %}
-),
-
-with_totals as (
-    select
-        *,
-        sum(m) over (partition by population, stratum, stratum_value, analysis) as total_m,
-        sum(x) over (partition by population, stratum, stratum_value, analysis) as total_x
-    from counted
-),
-
-with_residuals as (
-    select
-        *,
-        {{ cluster_residual('x', 'm', 'total_x', 'total_m') }} as residual
-    from with_totals
-),
-
 analyses as (
     {% for analysis, _, _ in concordance_analyses() %}
         select
@@ -77,79 +44,80 @@ analyses as (
     {% endfor %}
 ),
 
-sums as (
+members as (
     select
-        populations.population_order,
-        populations.population,
-        strata.stratum_order,
-        strata.stratum,
-        strata.stratum_value,
-        analyses.analysis_order,
-        analyses.analysis,
-        cast(count(with_residuals.patient_id) as bigint) as n_patients_population,
-        cast(coalesce(sum(with_residuals.n_lesions), 0) as bigint) as n_lesions,
-        {{ cluster_sums('with_residuals.m', 'with_residuals.x', 'with_residuals.patient_id') }},
-        {{ ordered_sum(
-            'with_residuals.residual * with_residuals.residual', 'with_residuals.patient_id'
-        ) }} as sum_squared_residuals
-    from populations
-    cross join strata
-    cross join analyses
-    left join with_residuals
-        on
-            populations.population = with_residuals.population
-            and strata.stratum = with_residuals.stratum
-            and strata.stratum_value = with_residuals.stratum_value
-            and analyses.analysis = with_residuals.analysis
-    group by
-        populations.population_order,
-        populations.population,
-        strata.stratum_order,
-        strata.stratum,
-        strata.stratum_value,
-        analyses.analysis_order,
-        analyses.analysis
+        population,
+        stratum,
+        stratum_value,
+        count(*) as n_patients,
+        sum(n_lesions) as n_lesions
+    from patients
+    group by population, stratum, stratum_value
 ),
 
-correlated as (
-    select
-        *,
-        {{ proportion('k', 'n') }} as share,
-        {{ linearised_variance('sum_squared_residuals', 'n', 'n_clusters') }} as variance,
-        {{ anova_icc('n', 'k', 'n_clusters', 'sum_m_squared', 'sum_x_squared_by_m') }} as icc
-    from sums
+-- What each analysis counts of a patient: m units, x of them nonviable.
+clusters as (
+    {% for analysis, m, x in concordance_analyses() %}
+        select
+            population,
+            stratum,
+            stratum_value,
+            '{{ analysis }}' as analysis,
+            patient_id as cluster_id,
+            cast({{ m }} as bigint) as m,
+            cast({{ x }} as bigint) as x
+        from patients
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+),
+
+-- the linter does not know lambdas of two arguments, which folds are made of
+-- noqa: disable=PRS
+shares as (
+    {{ clustered_shares('clusters', ['population', 'stratum', 'stratum_value', 'analysis']) }}
 )
+-- noqa: enable=PRS
 
 select
-    population_order,
-    population,
-    stratum_order,
-    stratum,
-    stratum_value,
-    analysis_order,
-    analysis,
+    populations.population_order,
+    populations.population,
+    strata.stratum_order,
+    strata.stratum,
+    strata.stratum_value,
+    analyses.analysis_order,
+    analyses.analysis,
 
     ---------- counts
-    n_patients_population,
-    n_lesions,
-    n_clusters,
-    n,
-    k,
+    cast(coalesce(members.n_patients, 0) as bigint) as n_patients_population,
+    cast(coalesce(members.n_lesions, 0) as bigint) as n_lesions,
+    coalesce(shares.n_clusters, 0) as n_clusters,
+    coalesce(shares.n, 0) as n,
+    coalesce(shares.k, 0) as k,
 
     ---------- share and its clustering
-    share,
-    variance,
-    icc,
-    {{ design_effect('n', 'sum_m_squared', 'icc') }} as design_effect,
-    n / {{ design_effect('n', 'sum_m_squared', 'icc') }} as n_effective,
-    {{ rao_scott_design_effect('share', 'variance', 'n') }} as rao_scott_effect,
-    -- the linter does not know lambdas of two arguments, which a fold is made of
-    {{ confidence_t('n_clusters - 1') }} as t_clusters,  -- noqa: PRS
+    shares.share,
+    shares.variance,
+    shares.icc,
+    shares.design_effect,
+    shares.n_effective,
+    shares.rao_scott_effect,
+    shares.n_korn_graubard,
+    shares.t_clusters,
 
     ---------- share weighing every patient alike
-    sum_share / nullif(n_clusters, 0) as patient_share,
-    case when n_clusters > 1 then
-        greatest(sum_share_squared - sum_share * sum_share / n_clusters, 0e0)
-        / (n_clusters - 1) / n_clusters
-    end as patient_share_variance
-from correlated
+    shares.cluster_mean as patient_share,
+    shares.cluster_mean_variance as patient_share_variance
+from populations
+cross join strata
+cross join analyses
+left join members
+    on
+        populations.population = members.population
+        and strata.stratum = members.stratum
+        and strata.stratum_value = members.stratum_value
+left join shares
+    on
+        populations.population = shares.population
+        and strata.stratum = shares.stratum
+        and strata.stratum_value = shares.stratum_value
+        and analyses.analysis = shares.analysis

@@ -13,7 +13,8 @@ lesions as (
         lesion_id,
         patient_id,
         {{ test | lower }}_verdict as verdict,
-        reference_verdict
+        reference_verdict,
+        disposition
     from lesions
     union all
 {% endfor %}
@@ -30,5 +31,6 @@ select
         when ct_verdict = 'not_done' or mri_verdict = 'not_done' then 'not_done'
         else 'missing'
     end as verdict,
-    reference_verdict
+    reference_verdict,
+    disposition
 from lesions

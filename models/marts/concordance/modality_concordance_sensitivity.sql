@@ -87,15 +87,11 @@ methods as (
     select * from {{ ref('ref_accuracy_methods') }}
 ),
 
--- the linter does not know lambdas of two arguments, which folds are made of
--- noqa: disable=PRS
 prepared as (
     select
         sums.*,
         bootstrap.lower_bound as bootstrap_lower,
-        bootstrap.upper_bound as bootstrap_upper,
-        {{ korn_graubard_n('sums.share', 'sums.variance', 'sums.n', 'sums.n_clusters') }}
-            as n_korn_graubard
+        bootstrap.upper_bound as bootstrap_upper
     from sums
     left join bootstrap
         on
@@ -158,6 +154,8 @@ with_statistics as (
     from requested
 ),
 
+-- the linter does not know lambdas of two arguments, which folds are made of
+-- noqa: disable=PRS
 computed as (
     select
         *,
