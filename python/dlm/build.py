@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import os
 import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from dlm.history import write_history
 from dlm.project import Places, code_revision
 from dlm.reading import LoadedFile
 from dlm.workers import Worker
+from dlm.workflow import inputs, snapshots
+from dlm.workflow.inputs import Basis
+from dlm.workflow.standing import Known
 
 OUTPUTS = (
     "parquet",
@@ -58,6 +62,7 @@ class Options:
         received: day the deliveries count as received.
         strict: stop when any record goes to quarantine.
         target: output of dbt's profile that the models run on: duckdb, or one of Spark's.
+        records: whether what is found is added to the history of quality.
     """
 
     deliveries: Path | None = None
@@ -66,6 +71,7 @@ class Options:
     received: date | None = None
     strict: bool = False
     target: str = "duckdb"
+    records: bool = True
 
 
 @dataclass(frozen=True)
@@ -113,6 +119,7 @@ def finish_interrupted_publish(out: Path) -> None:
     """Put in place what a build had prepared completely when it was killed."""
     prepared = out / ".next"
     if (prepared / _COMMITTED).exists():
+        snapshots.record(prepared)
         left = [name for name in OUTPUTS if (prepared / name).exists()]
         publish.put_in_place(prepared, out, left)
     shutil.rmtree(prepared, ignore_errors=True)
@@ -125,7 +132,7 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
         checker = stack.enter_context(Worker("dlm.quality.worker"))
         drawer = stack.enter_context(Worker("dlm.pages"))
         statistician = stack.enter_context(Worker("dlm.stats.worker"))
-        loaded = _load(places, options, console)
+        loaded, basis = _load(places, options, console)
         outcomes = _run_dbt(places, options, console)
         _refuse_failures(outcomes)
         stamp = _stamp(places, options, loaded)
@@ -154,9 +161,12 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
         tables = publish.table_digests(candidate)
         drawer.answer()
     publish.write_manifest(
-        prepared / "manifest.json", _manifest(options, loaded, stamp, tables, prepared)
+        prepared / "manifest.json", _manifest(options, loaded, basis, stamp, tables, prepared)
     )
+    if _has_history(places, options, basis):
+        snapshots.prepare(places.work, prepared, places.state, basis.as_snapshot())
     (prepared / _COMMITTED).touch()
+    snapshots.record(prepared)
     publish.put_in_place(prepared, places.out, OUTPUTS)
     shutil.rmtree(prepared, ignore_errors=True)
     return Summary(
@@ -173,7 +183,16 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
     )
 
 
-def _load(places: Places, options: Options, console: Console) -> list[LoadedFile]:
+def _has_history(places: Places, options: Options, basis: Basis) -> bool:
+    """Whether what the build found belongs to the history: not the seeds', nor cut short.
+
+    A store that may only be read keeps the history it has.
+    """
+    writable = os.access(places.state, os.W_OK)
+    return bool(basis.deliveries) and options.cutoff is None and options.records and writable
+
+
+def _load(places: Places, options: Options, console: Console) -> tuple[list[LoadedFile], Basis]:
     if options.deliveries is not None:
         received = options.received or date.today()
         console.step(f"Taking {options.deliveries} into the store {places.state}")
@@ -192,7 +211,9 @@ def _load(places: Places, options: Options, console: Console) -> list[LoadedFile
         if receipt.new:
             for line in told(store.changes_of(places.state, receipt.delivery_id)):
                 console.note(line)
-    if options.deliveries is not None or options.as_of is not None:
+    until: store.Until = None
+    from_store = options.deliveries is not None or options.as_of is not None
+    if from_store:
         until = deliveries.parse_until(options.as_of)
         items, origins = deliveries.stored_files(places.state, until)
         entries = store.received_until(store.read_ledger(places.state), until)
@@ -206,6 +227,15 @@ def _load(places: Places, options: Options, console: Console) -> list[LoadedFile
     try:
         loaded = deliveries.load_raw(connection, items, origins, console.detail, options.strict)
         write_history(connection, entries)
+        basis = inputs.fill(
+            connection,
+            places.project,
+            places.state,
+            Known("store" if from_store else "seeds", _last_day(until, entries)),
+            [(entry["delivery_id"], entry["received"]) for entry in entries],
+            [f"{file.name} {file.sha256}" for file in loaded],
+            datetime.now(UTC).date(),
+        )
     except DeliveryRefused:
         # What was read before the file that is refused must not lie about.
         connection.close()
@@ -216,7 +246,14 @@ def _load(places: Places, options: Options, console: Console) -> list[LoadedFile
     for file in loaded:
         deliveries.tell(console, file.quarantined, "quarantined")
         deliveries.tell(console, file.warnings, "warning")
-    return loaded
+    return loaded, basis
+
+
+def _last_day(until: store.Until, entries: list[store.Entry]) -> date | None:
+    """The last day on which what people did counts; None for all of it."""
+    if isinstance(until, str):
+        return date.fromisoformat(entries[-1]["received"])
+    return until
 
 
 def _run_dbt(places: Places, options: Options, console: Console) -> list[warehouse.NodeOutcome]:
@@ -258,14 +295,14 @@ def _stamp(places: Places, options: Options, loaded: list[LoadedFile]) -> dict[s
         )
     finally:
         connection.close()
-    inputs = "\n".join(sorted(f"{file.name} {file.sha256}" for file in loaded))
+    hashed = "\n".join(sorted(f"{file.name} {file.sha256}" for file in loaded))
     return {
         "synthetic": settings["data_origin"] != "collected",
         "cutoff": settings["cutoff"],
         "version": __version__,
         "derivation_version": settings["derivation_version"],
         "code_revision": code_revision(places.project),
-        "input_digest": hashlib.sha256(inputs.encode()).hexdigest()[:16],
+        "input_digest": hashlib.sha256(hashed.encode()).hexdigest()[:16],
         "notes": [],
     }
 
@@ -320,6 +357,7 @@ def _add_statistics(candidate: Path, tables: list[dict[str, Any]]) -> list[str]:
 def _manifest(
     options: Options,
     loaded: list[LoadedFile],
+    basis: Basis,
     stamp: dict[str, Any],
     tables: dict[str, dict[str, Any]],
     prepared: Path,
@@ -327,6 +365,7 @@ def _manifest(
     return {
         "stamp": stamp,
         "as_of": options.as_of,
+        "basis": basis.in_manifest(),
         "inputs": [
             {
                 "file": file.name,

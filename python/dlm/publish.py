@@ -31,9 +31,9 @@ def copy_warehouse(work: Path, target: Path) -> None:
     target.unlink(missing_ok=True)
     connection = duckdb.connect()
     try:
-        connection.execute(f"attach '{_escaped(work)}' as work (read_only)")
+        connection.execute(f"attach '{escaped(work)}' as work (read_only)")
         connection.execute(
-            f"attach '{_escaped(target)}' as published (storage_version '{STORAGE_VERSION}')"
+            f"attach '{escaped(target)}' as published (storage_version '{STORAGE_VERSION}')"
         )
         for schema, table, comment in _tables(connection, "work"):
             connection.execute(f"create schema if not exists published.{schema}")
@@ -67,8 +67,8 @@ def comment_on(
 ) -> None:
     """Describe a table or column, unless there is nothing to say."""
     if text:
-        escaped = text.replace("'", "''")
-        connection.execute(f"comment on {kind} {name} is '{escaped}'")
+        quoted = text.replace("'", "''")
+        connection.execute(f"comment on {kind} {name} is '{quoted}'")
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def write_parquet(warehouse: Path, out: Path) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             connection.execute(
                 f'copy (select * from {schema}."{table}" order by all) '
-                f"to '{_escaped(folder / f'{table}.parquet')}' (format parquet)"
+                f"to '{escaped(folder / f'{table}.parquet')}' (format parquet)"
             )
     finally:
         connection.close()
@@ -181,5 +181,6 @@ def put_in_place(prepared: Path, out: Path, names: Sequence[str]) -> None:
     shutil.rmtree(retired, ignore_errors=True)
 
 
-def _escaped(path: Path) -> str:
+def escaped(path: Path) -> str:
+    """A path as it stands between quotes in SQL."""
     return str(path).replace("'", "''")

@@ -179,7 +179,8 @@ def locked(state: Path) -> Iterator[None]:
     """
     try:
         _make_folder(state)
-        with FileLock(state / LOCK, timeout=_LOCK_SECONDS):
+        # A group may share a store: whoever may write in its folder may hold its lock.
+        with FileLock(state / LOCK, timeout=_LOCK_SECONDS, mode=0o664):
             for partial in state.rglob("*.partial"):
                 partial.unlink(missing_ok=True)
             yield

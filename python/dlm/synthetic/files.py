@@ -20,6 +20,7 @@ from dlm.history import HISTORY_TABLES
 from dlm.synthetic.common import Tables, iso
 from dlm.synthetic.habits import csv_text, redcap_export
 from dlm.synthetic.patients import DATA_LOCK
+from dlm.workflow import tables as workflow
 
 LOAD_FILES_COLUMNS = (
     "delivery_id",
@@ -90,7 +91,7 @@ def write_seeds(
     write_bytes(
         load / "load_quarantine.csv", rows_text(LOAD_QUARANTINE_COLUMNS, []).encode("utf-8")
     )
-    for name, columns in HISTORY_TABLES.items():
+    for name, columns in (HISTORY_TABLES | workflow.COLUMNS).items():
         write_bytes(load / f"{name}.csv", rows_text(tuple(columns), []).encode("utf-8"))
     write_bytes(load / "_load__seeds.yml", load_properties().encode("utf-8"))
 
@@ -182,6 +183,10 @@ def load_properties() -> str:
                 "load_changes",
                 "One row per record or file that a later delivery lost, renamed or cut short.",
                 HISTORY_TABLES["load_changes"],
+            ),
+            *(
+                _seed(name, workflow.DESCRIPTIONS[name], columns)
+                for name, columns in workflow.COLUMNS.items()
             ),
         ]
     )

@@ -1,0 +1,78 @@
+{{ config(schema='checked') }}
+-- One row per finding of this build and of every earlier snapshot, under the query it belongs to.
+with
+
+violations as (select * from {{ ref('violations') }}),
+
+earlier_violations as (select * from {{ ref('load_violation_history') }}),
+
+snapshots as (select * from {{ ref('quality_snapshots') }}),
+
+found as (
+    select
+        snapshots.snapshot_no,
+        snapshots.received_at,
+        snapshots.is_current,
+        violations.rule_id,
+        violations.severity,
+        violations.site_id,
+        violations.patient_id,
+        violations.lesion_id,
+        violations.form,
+        violations.record_key,
+        violations.column_name,
+        violations.evidence,
+        violations.evidence_hash,
+        violations.source,
+        violations.file,
+        violations.line
+    from violations
+    cross join snapshots
+    where snapshots.is_current
+    union all
+    select
+        snapshots.snapshot_no,
+        snapshots.received_at,
+        snapshots.is_current,
+        earlier_violations.rule_id,
+        earlier_violations.severity,
+        earlier_violations.site_id,
+        earlier_violations.patient_id,
+        earlier_violations.lesion_id,
+        earlier_violations.form,
+        earlier_violations.record_key,
+        earlier_violations.column_name,
+        earlier_violations.evidence,
+        earlier_violations.evidence_hash,
+        earlier_violations.source,
+        earlier_violations.file,
+        earlier_violations.line
+    from earlier_violations
+    inner join snapshots
+        on
+            earlier_violations.snapshot_id = snapshots.snapshot_id
+            and not snapshots.is_current
+)
+
+select
+    -- The form is part of the key: a lesion and an operation stage may share theirs.
+    'Q-' || left(
+        {{ key_of(['rule_id', 'site_id', 'form', 'record_key', 'column_name']) }}, 10
+    ) as query_id,
+    snapshot_no,
+    received_at,
+    is_current,
+    rule_id,
+    severity,
+    site_id,
+    patient_id,
+    lesion_id,
+    form,
+    record_key,
+    column_name,
+    evidence,
+    evidence_hash,
+    source,
+    file,
+    line
+from found

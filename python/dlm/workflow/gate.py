@@ -1,0 +1,83 @@
+"""The gate before publication: no S1 query may be open, unless its records are kept out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
+
+CLOSED = ("resolved", "waived")
+"""States in which a query blocks nothing; a rule that did not run has closed nothing."""
+_TOLD = 30
+RECORD_FORMS = (
+    "registration",
+    "lesion",
+    "read",
+    "surgery",
+    "disposition",
+    "pathology",
+    "followup",
+    "outcome",
+)
+
+
+@dataclass(frozen=True)
+class OpenQuery:
+    """A query that blocks.
+
+    Attributes:
+        query_id: of the query.
+        rule_id: of the rule.
+        site_id: that answers.
+        form: of the record; None where it is about no record of a form.
+        record_key: of the record.
+        evidence: the offending values.
+        state: of the query.
+        file: as delivered; None where there is none.
+        line: in it.
+    """
+
+    query_id: str
+    rule_id: str
+    site_id: str
+    form: str | None
+    record_key: str | None
+    evidence: str
+    state: str
+    file: str | None
+    line: int | None
+
+    def __str__(self) -> str:
+        where = f"{self.file}, line {self.line}" if self.line is not None else self.file
+        about = " ".join(part for part in (self.form, self.record_key) if part)
+        told = f"{self.query_id} {self.rule_id} {self.site_id} {about}: {self.evidence}"
+        state = " (not looked at since)" if self.state == "not_evaluated" else ""
+        return f"{told}{state}{f' ({where})' if where else ''}"
+
+
+def open_queries(
+    connection: duckdb.DuckDBPyConnection, severities: tuple[str, ...]
+) -> list[OpenQuery]:
+    """The open queries of these severities, in the order of rule, site and record."""
+    rows = connection.execute(
+        "select query_id, rule_id, site_id, form, record_key, evidence, state, file, line "
+        "from quality.queries where list_contains(?, severity) and not list_contains(?, state) "
+        "order by rule_id, site_id, form, record_key, column_name",
+        [list(severities), list(CLOSED)],
+    ).fetchall()
+    return [OpenQuery(*row) for row in rows]
+
+
+def told(queries: list[OpenQuery]) -> str:
+    """Open queries as lines for people: how many by rule and site, then the first few."""
+    counts = Counter((query.rule_id, query.site_id) for query in queries)
+    lines = [f"  {rule} at {site}: {n}" for (rule, site), n in sorted(counts.items())[:_TOLD]]
+    if len(counts) > _TOLD:
+        lines.append(f"  and {len(counts) - _TOLD} more rules and sites")
+    lines += [f"  {query}" for query in queries[:_TOLD]]
+    if len(queries) > _TOLD:
+        lines.append(f"  and {len(queries) - _TOLD} more; see: dlm queries list --severity S1")
+    return "\n".join(lines)

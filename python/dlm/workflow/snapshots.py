@@ -1,0 +1,146 @@
+"""History of quality: what each build found, kept in the store once per state of the deliveries.
+
+A snapshot is keyed by the deliveries a build stood on and the version of the catalogue, so building
+again adds nothing. It is prepared beside the outputs of the build and recorded when they are put in
+place; whatever stops the build, the next one finishes both or neither.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlm import store
+from dlm.errors import DlmError
+from dlm.publish import escaped
+from dlm.workflow import log
+from dlm.workflow.standing import Standing, standing
+from dlm.workflow.tables import COLUMNS
+
+if TYPE_CHECKING:
+    import duckdb
+
+FOLDER = "snapshots"
+ABOUT = "snapshot.json"
+TABLES = {
+    "rule_results": "load_rule_results_history",
+    "violations": "load_violation_history",
+}
+"""What a snapshot holds: the quality table, and the table of schema raw it is read into later."""
+
+
+def catalogue_version(project: Path) -> str:
+    """Hash of every rule's id, version, severity and threshold."""
+    path = project / "seeds" / "reference" / "ref_quality_rules.csv"
+    with path.open(encoding="utf-8", newline="") as handle:
+        rules = sorted(
+            "|".join(row[name] for name in ("rule_id", "version", "severity", "threshold_percent"))
+            for row in csv.DictReader(handle)
+        )
+    return hashlib.sha256("\n".join(rules).encode()).hexdigest()[:16]
+
+
+def snapshot_id(inputs: Iterable[str], catalogue: str) -> str:
+    """Key of a snapshot: what it stood on (ids of deliveries, or hashes of the seeds) and by which
+    rules it was judged."""
+    key = "\n".join([*sorted(inputs), catalogue])
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def earlier(recorded: Standing, deliveries: Iterable[str]) -> list[dict[str, Any]]:
+    """The snapshots a build on these deliveries has behind it, oldest first.
+
+    Those that stood on some of its deliveries but not on all; of one set of deliveries the last
+    recorded, by the newest catalogue. So building an earlier day anew knows nothing of later ones,
+    and a build gives the same whether its own snapshot was recorded before or not.
+    """
+    now = set(deliveries)
+    by_deliveries = {
+        tuple(details["deliveries"]): details
+        for details in recorded.snapshots.values()
+        if set(details["deliveries"]) < now
+    }
+    return sorted(
+        by_deliveries.values(),
+        key=lambda details: (
+            details["received"],
+            len(details["deliveries"]),
+            details["deliveries"],
+        ),
+    )
+
+
+def read_into(
+    connection: duckdb.DuckDBPyConnection, state: Path, found: Sequence[dict[str, Any]]
+) -> None:
+    """Fill the history tables of schema raw from snapshots of the store.
+
+    Raises:
+        DlmError: a file of a snapshot is missing or not the one that was recorded.
+    """
+    for name, table in TABLES.items():
+        paths = []
+        for details in found:
+            path = state / log.FOLDER / FOLDER / details["snapshot_id"] / f"{name}.parquet"
+            if not path.is_file() or store.hash_file(path) != details["files"][name]:
+                raise DlmError(f"{path} is missing or was altered; restore the store from a backup")
+            paths.append(f"'{escaped(path)}'")
+        if paths:
+            connection.execute(
+                f"insert into raw.{table} select {', '.join(COLUMNS[table])} "
+                f"from read_parquet([{', '.join(paths)}])"
+            )
+
+
+def prepare(work: Path, prepared: Path, state: Path, about: dict[str, Any]) -> None:
+    """Write this build's snapshot beside its outputs, to be recorded with them.
+
+    Args:
+        work: the work database.
+        prepared: folder of the prepared outputs.
+        state: the store it will be recorded in.
+        about: its id, deliveries, day received and catalogue version.
+    """
+    import duckdb
+
+    folder = prepared / FOLDER
+    folder.mkdir()
+    connection = duckdb.connect(str(work), read_only=True)
+    try:
+        files = {}
+        for name, table in TABLES.items():
+            path = folder / f"{name}.parquet"
+            columns = [column for column in COLUMNS[table] if column != "snapshot_id"]
+            connection.execute(
+                f"copy (select '{about['snapshot_id']}' as snapshot_id, {', '.join(columns)} "
+                f"from quality.{name} order by all) to '{escaped(path)}' (format parquet)"
+            )
+            files[name] = store.hash_file(path)
+    finally:
+        connection.close()
+    content = {"state": str(state), "details": about | {"files": files}}
+    (folder / ABOUT).write_text(json.dumps(content, sort_keys=True), encoding="utf-8")
+
+
+def record(prepared: Path) -> None:
+    """Record the snapshot prepared in a folder, unless the store has it; nothing if there is none.
+
+    Raises:
+        DlmError: the store cannot be written to.
+    """
+    folder = prepared / FOLDER
+    if not (folder / ABOUT).is_file():
+        return
+    content = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    state, details = Path(content["state"]), content["details"]
+    with store.locked(state):
+        if details["snapshot_id"] in standing(log.read_log(state)).snapshots:
+            return
+        for name in TABLES:
+            target = state / log.FOLDER / FOLDER / details["snapshot_id"] / f"{name}.parquet"
+            store.write_whole(target, store.chunks(folder / f"{name}.parquet"))
+        log.append(state, [log.Event("snapshot", "store", "", details)])
