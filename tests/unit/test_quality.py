@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import browser
 import duckdb
 import offline
 import pytest
@@ -367,11 +368,45 @@ def test_values_from_files_are_shown_and_never_run(pages: Path) -> None:
 
 def test_data_docs_say_level_and_reason_and_can_show_failures_only(pages: Path) -> None:
     page = (pages / "data_docs/validations/core.fct_surgery.html").read_text(encoding="utf-8")
-    assert "hideSucceededValidations()" in page
+    assert 'id="failed-only"' in page
     assert "hide-succeeded-validation-target-child" in page
+    assert "日付が分かって初めて" in page
     assert "A stage counts as performed when its date is known." in page
     assert "EU01-001" in page
     assert "Synthetic data" in page
+
+
+@pytest.mark.skipif(browser.PROGRAM is None, reason="no Chromium on this machine")
+def test_data_docs_show_what_failed_only_in_the_language_chosen(
+    pages: Path, tmp_path: Path
+) -> None:
+    rows = "[...document.querySelectorAll('tbody tr')].filter(r => r.querySelector('td .fas'))"
+    shown = f"{rows}.filter(r => r.getClientRects().length)"
+    failed = f"{rows}.filter(r => r.querySelector('.fa-times')).length"
+    with browser.start(tmp_path) as started:
+        tab = started.tab()
+        for table in ("core.fct_surgery", "core.fct_lesion"):
+            tab.open(pages / f"data_docs/validations/{table}.html", "#start")
+            tab.run("document.getElementById('show-all').click()")
+            n, n_failed = tab.run(f"{rows}.length"), tab.run(failed)
+            assert tab.run(f"{shown}.length") == n > n_failed > 0
+            tab.run("document.querySelector('#failed-only').click()")
+            assert tab.run(f"{shown}.length") == n_failed
+            assert tab.run(f"{shown}.every(r => r.querySelector('.fa-times'))")
+            assert tab.texts("#shown-count") == [f"{n_failed} / {n}"]
+            # A table that is sorted is drawn anew; what passed stays hidden.
+            tab.run("document.querySelectorAll('th .sortable').forEach(head => head.click())")
+            assert tab.run(f"{shown}.length") == n_failed
+            tab.run("document.querySelector('#show-all').click()")
+            assert tab.run(f"{shown}.length") == n
+        tab.run("document.querySelector('#failed-only').click()")
+        tab.run("document.getElementById('language-ja').click()")
+        tab.open(pages / "data_docs/validations/core.fct_surgery.html")
+        assert tab.run("document.getElementById('failed-only').checked")
+        text = tab.run("document.querySelector('main').innerText")
+        assert "日付が分かって初めて" in text and "不合格のみ" in text
+        assert "A stage counts as performed" not in text
+        assert tab.errors == [] and tab.requests_elsewhere == []
 
 
 def test_the_page_tells_stewards_what_was_found_and_where(pages: Path) -> None:

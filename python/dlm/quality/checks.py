@@ -232,7 +232,12 @@ def _build(gx: Any, connection: duckdb.DuckDBPyConnection, item: Expectation) ->
             **arguments,
             severity="critical" if item.level == "blocking" else "warning",
             notes=f"{item.level.capitalize()}. {item.reason}",
-            meta={"number": item.number, "level": item.level, "reason": item.reason},
+            meta={
+                "number": item.number,
+                "level": item.level,
+                "reason": item.reason,
+                "reason_ja": item.reason_ja,
+            },
         )
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import html
 import itertools
+import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,6 +26,7 @@ from great_expectations.render.renderer.content_block import (
 )
 from great_expectations.render.view import DefaultJinjaPageView
 from jinja2 import ChoiceLoader, DictLoader
+from markupsafe import Markup
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 STATIC = "static"
@@ -39,6 +41,7 @@ _SCRIPTS = (
     "bootstrap.bundle.min.js",
     "bootstrap-table.min.js",
     "bootstrap-table-filter-control.min.js",
+    "data_docs.js",
 )
 _LICENCES = (
     "NOTICE.md",
@@ -60,12 +63,19 @@ _PAGE = """<!DOCTYPE html>
 {% endfor -%}
 </head>
 <body>
+<input class="language" type="radio" name="language" id="language-en" checked>
+<label lang="en" for="language-en">English</label>
+<input class="language" type="radio" name="language" id="language-ja">
+<label lang="ja" for="language-ja">日本語</label>
+<div class="page">
 <header class="dlm-bar">
-<strong>Data Docs</strong>
-<nav aria-label="Pages"><a href="{{ root }}index.html">All tables</a> ·
-<a href="{{ root }}../index.html">Quality page</a></nav>
-{% if page_title %}<span>{{ page_title | e }}</span>{% endif %}
-{% if synthetic %}<span class="dlm-synthetic">Synthetic data</span>{% endif %}
+<h1>Data Docs{% if page_title %}: {{ page_title | e }}{% endif %}</h1>
+<nav aria-label="Pages / ページ">
+<a href="{{ root }}index.html">{{ two("All tables", "すべての表") }}</a> ·
+<a href="{{ root }}../index.html">{{ two("Quality page", "データ品質のページ") }}</a></nav>
+{% if synthetic %}
+<span class="dlm-synthetic">{{ two("Synthetic data", "合成データ") }}</span>
+{% endif %}
 </header>
 <main class="container-fluid pt-4 pb-4 pl-5 pr-5">
 <div class="row">
@@ -78,9 +88,112 @@ _PAGE = """<!DOCTYPE html>
 </div>
 </div>
 </main>
+</div>
 </body>
 </html>
 """
+
+# In place of Great Expectations' own, which fades rows out that come back when a table is sorted.
+_FILTER = """
+<div class="card mb-3">
+<fieldset class="card-body p-3">
+<legend class="h6">{{ two("Show", "表示") }}</legend>
+<label class="d-block"><input type="radio" name="shown" id="show-all" checked>
+{{ two("all expectations", "すべての検査") }}</label>
+<label class="d-block mb-0"><input type="radio" name="shown" id="failed-only">
+{{ two("failed only", "不合格のみ") }}</label>
+<p class="mb-0 mt-2 small" id="shown-count" role="status"></p>
+</fieldset>
+</div>
+"""
+
+_INFORMATION = """
+<p class="mb-4">
+{% if renderer_type == "ValidationResultsPageRenderer" %}
+{{ two("What was checked on this table in this build, and what came of it.",
+       "この処理でこの表に対して行った検査とその結果。") }}
+{% elif renderer_type == "ExpectationSuitePageRenderer" %}
+{{ two("What is expected of this table.", "この表に求められること。") }}
+{% else %}
+{{ two("Made with Great Expectations.", "Great Expectationsによる。") }}
+{% endif %}
+</p>
+"""
+
+# What Great Expectations says in its pages, apart from the sentences of the expectations:
+# these stand in English beside the catalogue's words in both languages.
+_WORDS = {
+    "Table of Contents": "目次",
+    "Overview": "概要",
+    "Statistics": "集計",
+    "Expectation Suite:": "検査一式：",
+    "Status:": "判定：",
+    "Evaluated Expectations": "実行した検査",
+    "Successful Expectations": "合格",
+    "Unsuccessful Expectations": "不合格",
+    "Success Percent": "合格率",
+    "Table-Level Expectations": "表全体の検査",
+    "Status": "判定",
+    "Expectation": "検査",
+    "Observed Value": "観測値",
+    "Level": "区分",
+    "Reason": "理由",
+    "blocking": "公開停止",
+    "warning": "警告",
+    "Show more info...": "詳細を表示",
+    "Validation Results": "検査結果",
+    "Expectation Suites": "検査一式",
+    "Clear Filters": "絞り込みを解除",
+    "Expectation Suite Name": "検査一式の名前",
+    "Great Expectations Version": "Great Expectationsの版",
+}
+_PHRASE = re.compile(
+    r">(\s*)(" + "|".join(re.escape(word) for word in sorted(_WORDS, reverse=True)) + r")(\s*)<"
+)
+_SIGNS = {
+    "fa-check-circle": ("passed", "合格"),
+    "fa-times": ("failed", "不合格"),
+    "fa-exclamation-triangle": ("error", "実行エラー"),
+}
+_SIGN = re.compile(r'<i class="fas (' + "|".join(_SIGNS) + r")[^>]*></i>")
+
+
+def _two(en: str, ja: str) -> Markup:
+    """A text in both languages, of which the chosen one shows."""
+    return Markup(
+        '<span class="in-en" lang="en">{}</span><span class="in-ja" lang="ja">{}</span>'
+    ).format(en, ja)
+
+
+def _in_both_languages(page: str) -> str:
+    """Great Expectations' page with its fixed words in both languages and its signs in words.
+
+    Its headings begin at the fourth level; here they follow the page's own.
+    """
+    page = _PHRASE.sub(
+        lambda found: f">{found[1]}{_two(found[2], _WORDS[found[2]])}{found[3]}<", page
+    )
+    page = _SIGN.sub(_sign_in_words, page)
+    page = page.replace(" Data asset:", f" {_two('Table:', '対象の表：')}")
+    for old, new in (("h5", "h2"), ("h6", "h3")):
+        page = re.sub(rf"<{old} class=\"", f'<{new} class="{old} ', page)
+        page = page.replace(f"</{old}>", f"</{new}>")
+    return page
+
+
+_COLUMNS = {
+    "validation_success": "Status / 判定",
+    "asset_name": "Table / 表",
+    "expectation_suite_name": "Expectations / 検査一式",
+}
+
+
+def _sign_in_words(found: re.Match[str]) -> str:
+    """A sign with its meaning, which shows where Great Expectations says it beside the sign."""
+    meaning = _two(*_SIGNS[found[1]])
+    if found[2]:
+        return f"{found[0].removesuffix(found[2])} {meaning}"
+    return f'{found[0]}<span class="sr-only">{meaning}</span>'
 
 
 class _OfflineView(DefaultJinjaPageView):  # type: ignore[misc]
@@ -88,7 +201,9 @@ class _OfflineView(DefaultJinjaPageView):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self.env.loader = ChoiceLoader([DictLoader({"page.j2": _PAGE}), self.env.loader])
+        ours = {"page.j2": _PAGE, "page_action_card.j2": _FILTER, "ge_info.j2": _INFORMATION}
+        self.env.loader = ChoiceLoader([DictLoader(ours), self.env.loader])
+        self.env.globals["two"] = _two
         counter = itertools.count(1)
         self.env.filters["generate_html_element_uuid"] = lambda prefix="": (
             f"{prefix}{next(counter)}"
@@ -120,9 +235,18 @@ class ResultsTable(ValidationResultsTableContentBlockRenderer):  # type: ignore[
         def row_with_reason(result: Any = None, **given: Any) -> list[list[Any]]:
             (row,) = make_row(result=result, **given)
             meta = result.expectation_config.meta
-            return [[*row, meta["level"], html.escape(meta["reason"])]]
+            reason = _two(meta["reason"], meta.get("reason_ja") or meta["reason"])
+            return [[*row, meta["level"], f"{_rule_link(meta)}{reason}"]]
 
         return row_with_reason
+
+
+def _rule_link(meta: Mapping[str, Any]) -> Markup:
+    """Where the stewards' page shows the rule that an expectation was made from."""
+    rule_id = meta.get("rule_id")
+    if rule_id is None:
+        return Markup("")
+    return Markup('<a href="../../index.html#rule={0}">{0}</a> ').format(rule_id)
 
 
 class _ResultsRenderer(ValidationResultsPageRenderer):  # type: ignore[misc]
@@ -175,10 +299,23 @@ class _IndexRenderer(SiteIndexPageRenderer):  # type: ignore[misc]
             }
             for row in table.table_data
         ]
+        for column in table.table_columns:
+            column["title"] = _COLUMNS.get(column["field"], column["title"])
+            if column["field"] == "asset_name":
+                column |= {
+                    "sortName": "_expectation_suite_name_sort",
+                    "filterDataCollector": "expectationSuiteNameFilterDataCollector",
+                }
+        # A row leads to its page on a click only: a link does by keyboard too.
+        for row in table.table_data:
+            row["asset_name"] = cls._render_expectation_suite_cell(
+                row["asset_name"], row["_table_row_link_path"]
+            )
         table.table_options |= {
             "sortName": "asset_name",
             "sortOrder": "asc",
             "pageSize": 100,
+            "showSearchButton": "false",
             "showSearchClearButton": "false",
         }
         return table
@@ -214,7 +351,7 @@ def write_data_docs(
             synthetic=synthetic,
             show_how_to_buttons=False,
         )
-        lines = (line.rstrip() for line in page.splitlines())
+        lines = (line.rstrip() for line in _in_both_languages(page).splitlines())
         path.write_text("\n".join(line for line in lines if line) + "\n", encoding="utf-8")
 
     results_renderer = _ResultsRenderer()
