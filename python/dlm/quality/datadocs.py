@@ -155,7 +155,7 @@ _SIGNS = {
     "fa-times": ("failed", "不合格"),
     "fa-exclamation-triangle": ("error", "実行エラー"),
 }
-_SIGN = re.compile(r'<i class="fas (' + "|".join(_SIGNS) + r")[^>]*></i>")
+_SIGN = re.compile(r'<i class="fas (' + "|".join(_SIGNS) + r")[^>]*></i>( Failed| Succeeded)?")
 
 
 def _two(en: str, ja: str) -> Markup:
