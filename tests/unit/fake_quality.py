@@ -340,8 +340,8 @@ select
 from rates, center;
 
 create table quality.queries as
-select distinct on (rule_id, site_id, record_key, column_name)
-    'Q-' || left(md5(rule_id || '|' || site_id || '|' || record_key || '|' || column_name), 10)
+select distinct on (rule_id, site_id, form, record_key, column_name)
+    'Q-' || left(md5(concat_ws('|', rule_id, site_id, form, record_key, column_name)), 10)
         as query_id,
     rule_id, severity, site_id, patient_id, lesion_id, form, record_key, column_name,
     ['new', 'open', 'changed', 'reopened', 'waived'][1 + cast(hash(record_key) % 5 as bigint)]
@@ -360,7 +360,7 @@ select distinct on (rule_id, site_id, record_key, column_name)
     case when hash(record_key) % 3 = 0 then timestamp '2024-11-01 09:30:00' end as replied_at
 from quality.violations
 where column_name is not null
-order by rule_id, site_id, record_key, column_name, evidence;
+order by rule_id, site_id, form, record_key, column_name, evidence;
 insert into quality.queries by name
 select
     'Q-resolved01' as query_id, 'RD05' as rule_id, 'S1' as severity, 'JP07' as site_id,

@@ -126,9 +126,8 @@
 
   function take(values) {
     const record = { values, extra: values[EXTRA], number: records.length };
-    for (const name of ["rule_id", "site_id", "form", "state"]) record[name] = field(record, name);
+    for (const name of ["rule_id", "severity", "site_id", "form", "state"]) record[name] = field(record, name);
     const rule = rules.get(record.rule_id);
-    record.severity = rule ? rule.severity : "";
     record.owner = rule ? rule.owner : null;
     record.age = field(record, "age_days");
     record.closed = CLOSED.includes(record.state);
@@ -803,7 +802,7 @@
   let kept = null;
   try { kept = localStorage.getItem("dlm-language"); } catch (error) { /* no storage */ }
   setLanguage(kept === "ja" || kept === "en" ? kept : (navigator.language || "").slice(0, 2) === "ja" ? "ja" : "en");
-  const asked = readAddress();
+  const asked = readAddress() && Object.keys(chosen).length > 0;
   for (const name of ["en", "ja"]) {
     document.getElementById("language-" + name).addEventListener("change", () => { setLanguage(name); if (location.hash.includes("=")) history.replaceState(null, "", addressOf(chosen)); rebuild(); });
   }
@@ -814,7 +813,7 @@
     if (!readAddress()) return;
     if (language !== before) rebuild();
     else render();
-    goTo(true);
+    if (Object.keys(chosen).length) goTo(true);
   });
   window.addEventListener("popstate", () => { if (!location.hash.includes("=")) { chosen = {}; render(); } });
   loadRecords().then(() => { if (asked) goTo(true); document.documentElement.dataset.ready = "true"; });

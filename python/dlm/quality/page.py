@@ -433,6 +433,7 @@ _SPARSE = (
 )
 _DENSE = (
     "rule_id",
+    "severity",
     "site_id",
     "patient_id",
     "lesion_id",
@@ -448,7 +449,17 @@ _DENSE = (
     "last_seen",
     "age_days",
 )
-_CODED = ("rule_id", "site_id", "form", "column_name", "file", "state", "first_seen", "last_seen")
+_CODED = (
+    "rule_id",
+    "severity",
+    "site_id",
+    "form",
+    "column_name",
+    "file",
+    "state",
+    "first_seen",
+    "last_seen",
+)
 
 
 def _write_data(

@@ -156,6 +156,7 @@ _QUERY = """
 _SAME = """
     violations.rule_id = queries.rule_id
     and violations.site_id = queries.site_id
+    and violations.form is not distinct from queries.form
     and violations.record_key is not distinct from queries.record_key
     and violations.column_name is not distinct from queries.column_name
 """
