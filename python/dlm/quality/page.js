@@ -393,7 +393,7 @@
         el("td", {}, statusMark(result.status)),
         el("td", { class: "n" }, number(result.violated)), el("td", { class: "n" }, number(result.checked)), el("td", { class: "n" }, percent(result.percent)),
         el("td", { class: "sites-card" }, past ? trendOf(past, site) : ""),
-        el("td", { class: "long" }, result.reason || ""));
+        el("td", { class: "long" }, word("result_reason", result.reason)));
     });
     place.card.replaceChildren(el("section", { class: "rule-card", "aria-labelledby": "rule-title" },
       el("h3", { id: "rule-title", tabindex: "-1" }, severityMark(rule.severity), " ", rule.rule_id + " ", rule.title[side()]),
@@ -404,7 +404,7 @@
         fact("owner", word("owner", rule.owner)),
         fact("threshold", threshold, rule.threshold_reason ? " · " + rule.threshold_reason : ""),
         fact("where", word("table", rule.table_name), rule.column_name ? " · " + rule.column_name : ""),
-        fact("category", rule.category || "–"),
+        fact("category", word("category", rule.category) || "–"),
         fact("citation", rule.citation || "–", " · ", ui("version"), " ", rule.version || "–")),
       el("p", { class: "link" }, rule.page && [el("a", { href: rule.page }, ui("rule_page")), " · "], el("a", { href: addressOf({ site: chosen.site }) }, ui("close_rule")))),
       el("div", { class: "table sites-of-rule", role: "region", tabindex: "0", "aria-labelledby": "rule-sites" },
@@ -452,7 +452,7 @@
     });
     const evidence = el("table", { class: "evidence" }, el("caption", { class: "vh" }, ui("evidence")),
       el("thead", {}, el("tr", {}, el("th", { scope: "col" }, ui("column")), el("th", { scope: "col" }, ui("value")))),
-      el("tbody", {}, pairs.map(([name, value]) => el("tr", { class: name && name === field(record, "column_name") ? "key" : null }, el("th", { scope: "row" }, name || field(record, "column_name") || ""), el("td", {}, value)))));
+      el("tbody", {}, pairs.map(([name, value]) => el("tr", { class: name && name === field(record, "column_name") ? "key" : null }, el("th", { scope: "row" }, name || field(record, "column_name") || ""), el("td", {}, value || el("em", {}, ui("blank")))))));
     const waiver = extra.waiver_reason ? ui("waiver_text", { reason: extra.waiver_reason, author: extra.waiver_author || "–", approved: extra.waiver_approved_by || ui("not_approved"), expires: extra.waiver_expires || "–" }) : null;
     const subject = field(record, "lesion_id");
     const patient = field(record, "patient_id");
@@ -592,9 +592,10 @@
     const dated = events.filter((event) => event.day);
     if (!dated.length) return "";
     const width = 1080, left = 84, right = 26, top = 30;
-    const days = dated.map((event) => dayNumber(event.day));
-    const first = Math.min(...days), span = Math.max(Math.max(...days) - first, 1);
-    const x = (day) => left + ((dayNumber(day) - first) / span) * (width - left - right);
+    // The last contact may lie years later: it stands at the edge rather than press the rest together.
+    const days = dated.filter((event) => event.kind !== "last_contact" || dated.length === 1).map((event) => dayNumber(event.day));
+    const first = Math.min(...days), span = Math.max(Math.max(...days) - first, 90) * 1.04;
+    const x = (day) => Math.min(left + ((dayNumber(day) - first) / span) * (width - left - right), width - right + 12);
     const marks = dated.filter(laneOf).map((event) => ({ event, lane: laneOf(event), x: x(event.day) }));
     const lanes = [...LANES, ...new Set(marks.map((mark) => mark.lane).filter((lane) => !LANES.includes(lane)))].filter((lane) => marks.some((mark) => mark.lane === lane));
     const drawing = svg("svg", { class: "timeline", "aria-hidden": "true" });
@@ -622,13 +623,14 @@
       drawing.append(svg("rect", { class: "chemo", x: x(start.day), width: x(end.day) - x(start.day), y: top - 20, height: bottom - top + 20 }),
         svg("text", { class: "muted", x: x(start.day) + 4, y: top - 8 }, ui("chemotherapy")));
     }
-    for (let year = +dated[0].day.slice(0, 4); year <= +dated[dated.length - 1].day.slice(0, 4); year += 1) {
-      for (const month of ["01", "07"]) {
-        const day = `${year}-${month}-01`;
-        if (dayNumber(day) < first || dayNumber(day) > first + span) continue;
-        drawing.append(svg("line", { class: "year", x1: x(day), x2: x(day), y1: top, y2: bottom }),
-          svg("text", { class: "muted", x: x(day), y: bottom + 16, "text-anchor": "middle" }, day.slice(0, 7)));
-      }
+    const months = span < 400 ? 1 : span < 900 ? 3 : 6;
+    const begin = +dated[0].day.slice(0, 4) * 12;
+    for (let month = begin; month < begin + 12 * 60; month += months) {
+      const day = Math.floor(month / 12) + "-" + String((month % 12) + 1).padStart(2, "0") + "-01";
+      if (dayNumber(day) > first + span) break;
+      if (dayNumber(day) < first) continue;
+      drawing.append(svg("line", { class: "year", x1: x(day), x2: x(day), y1: top, y2: bottom }),
+        svg("text", { class: "muted", x: x(day), y: bottom + 16, "text-anchor": "middle" }, day.slice(0, 7)));
     }
     drawing.append(...laneLines);
     if (day0 && dayNumber(day0) >= first && dayNumber(day0) <= first + span) {
@@ -685,7 +687,7 @@
     };
     return el("ul", { class: "timeline-legend" }, item("legend_visible", "visible", "visible"), item("legend_not_visible", "", "not_visible"), item("legend_not_evaluable", "", "not_evaluable"),
       item("legend_not_done", "", "not_done"), item("legend_accepted", "accepted", "not_visible"), item("legend_disposition", "", "disposition", [null, "resected"]), item("legend_specimen", "", "specimen", [null, "viable_cells"]),
-      item("legend_visit", "", "visit", []), item("legend_recurrence", "alert", "visit", [null, null, null, "true"]), item("legend_recurrence_other", "", "visit", [null, null, null, "true"]), el("li", {}, ui("day0_note")));
+      item("legend_visit", "", "visit", []), item("legend_recurrence", "alert", "visit", [null, null, null, "true"]), item("legend_recurrence_other", "", "visit", [null, null, null, "true"]), item("legend_last_contact", "", "last_contact"), el("li", {}, ui("day0_note")));
   }
 
   // ---- filters of the static tables

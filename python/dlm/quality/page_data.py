@@ -325,13 +325,14 @@ def read_timelines(
             [patients],
         ).fetchall():
             found[patient]["day0"] = day
-    for table, select in _PATIENT_EVENTS.items():
-        for patient, _, event in _events(connection, table, select, "patient_id", patients):
-            found[patient]["events"].append(event)
-    for table, select in _LESION_EVENTS.items():
-        for patient, lesion, event in _events(connection, table, select, "lesion_id", lesions):
-            if patient in found:
-                found[patient]["lesions"].setdefault(lesion, []).append(event)
+    for patient, lesion, event in _events(connection, patients, lesions):
+        timeline = found.get(patient)
+        if timeline is None:
+            continue
+        if lesion is None:
+            timeline["events"].append(event)
+        else:
+            timeline["lesions"].setdefault(lesion, []).append(event)
     for timeline in found.values():
         timeline["events"].sort(key=_by_day)
         for events in timeline["lesions"].values():
@@ -344,23 +345,41 @@ def read_timelines(
 
 
 def _events(
-    connection: duckdb.DuckDBPyConnection, table: str, select: str, key: str, keys: list[str]
+    connection: duckdb.DuckDBPyConnection, patients: list[str], lesions: list[str]
 ) -> list[tuple[str, str | None, Event]]:
-    if not has_table(connection, table):
+    """Events of the patients, without a lesion_id, and of the lesions."""
+    there = [
+        select
+        for table, select in (_PATIENT_EVENTS | _LESION_EVENTS).items()
+        if has_table(connection, table)
+    ]
+    if not there:
         return []
-    form_sources = (
-        "select form, record_key, min(delivery_file) as file, min(delivery_line) as line"
-        " from quality.record_sources group by form, record_key"
+    records = (
+        "quality.record_sources"
         if has_table(connection, "quality.record_sources")
-        else "select null as form, null as record_key, null as file, null as line where false"
+        else "(select null as form, null as record_key, null as patient_id,"
+        " null as delivery_file, null as delivery_line where false)"
     )
     found = connection.execute(
         f"""
-        with events (patient_id, lesion_id, day, kind, details, form, record_key) as ({select}),
-        wanted as (select * from events where {key} in (select unnest(?))),
+        with
+        patients as (select unnest($patients) as patient_id),
+        lesions as (select unnest($lesions) as lesion_id),
+        events (patient_id, lesion_id, day, kind, details, form, record_key) as (
+            {" union all ".join(there)}
+        ),
+        wanted as (
+            select * from events
+            where
+                (lesion_id is null and patient_id in (select patient_id from patients))
+                or lesion_id in (select lesion_id from lesions)
+        ),
         sources as (
-            select * from ({form_sources})
-            where (form, record_key) in (select (form, record_key) from wanted)
+            select form, record_key, min(delivery_file) as file, min(delivery_line) as line
+            from {records} as records
+            where patient_id in (select patient_id from patients)
+            group by form, record_key
         )
         select
             wanted.patient_id, wanted.lesion_id, cast(wanted.day as varchar), wanted.kind,
@@ -370,11 +389,11 @@ def _events(
             on wanted.form = sources.form and wanted.record_key = sources.record_key
         order by all
         """,
-        [keys],
+        {"patients": patients, "lesions": lesions},
     ).fetchall()
     return [
-        (patient, lesion, [day, kind, details, form, key_of_record, file, line])
-        for patient, lesion, day, kind, details, form, key_of_record, file, line in found
+        (patient, lesion, [day, kind, details, form, key, file, line])
+        for patient, lesion, day, kind, details, form, key, file, line in found
     ]
 
 
