@@ -69,7 +69,7 @@ staged as (
         {%- for name in canonical_columns(form) %}
         {{ name }},
         {%- endfor %}
-        {{ 'lesion_id' if has_lesion else 'cast(null as varchar) as lesion_id' }},
+        {{ 'lesion_id' if has_lesion else 'cast(null as string) as lesion_id' }},
         record_key,
         payload_hash,
         n_unreadable,
@@ -177,4 +177,21 @@ records as (
     {%- for name in canonical_columns(form) if name not in ('patient_id', 'site_id') %}
     records.{{ name }},
     {%- endfor %}
+{%- endmacro %}
+
+
+{#- Lesion a record key names, by its form; null where it names none. -#}
+{% macro lesion_of_key(form, record_key) -%}
+    case
+        when {{ form }} in ('lesion', 'read', 'disposition', 'pathology')
+            then {{ lesion_id(
+                "split_part(" ~ record_key ~ ", '|', 1)",
+                "try_cast(split_part(" ~ record_key ~ ", '|', 2) as integer)"
+            ) }}
+        when {{ form }} = 'followup'
+            then {{ lesion_id(
+                "split_part(" ~ record_key ~ ", '|', 1)",
+                "try_cast(split_part(" ~ record_key ~ ", '|', 3) as integer)"
+            ) }}
+    end
 {%- endmacro %}

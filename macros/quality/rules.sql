@@ -32,6 +32,14 @@ site_id, patient_id, lesion_id, form, record_key, payload_hash, delivery_file an
             'needs': [form],
         }) -%}
     {%- endfor -%}
+    {%- for name in ['delivery', 'change'] -%}
+        {%- do inputs.append({
+            'name': name,
+            'model': 'checked_' ~ name,
+            'rules': context[name ~ '_rules'](),
+            'needs': [],
+        }) -%}
+    {%- endfor -%}
     {{ return(inputs) }}
 {%- endmacro %}
 
@@ -194,7 +202,7 @@ the same statement from macro check_expectation.
     {%- set parts = [] -%}
     {%- for column in rule_evidence(rule) -%}
         {%- do parts.append(
-            "'" ~ column ~ "=' || coalesce(cast(" ~ column ~ " as varchar), '')"
+            "'" ~ column ~ "=' || coalesce(cast(" ~ column ~ " as string), '')"
         ) -%}
     {%- endfor -%}
     {{ return('concat_ws(\'; \', ' ~ parts | join(', ') ~ ')') }}

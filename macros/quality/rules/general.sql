@@ -48,7 +48,7 @@
     {%- for column in columns -%}
         {%- do parts.append(
             'case when ' ~ conditions[loop.index0] ~ " then '" ~ column ~ "=' || cast("
-            ~ column ~ '_lower as varchar) end'
+            ~ column ~ '_lower as string) end'
         ) -%}
     {%- endfor -%}
     {{ return('concat_ws(\'; \', ' ~ parts | join(', ') ~ ')') }}
@@ -141,7 +141,7 @@
                 'applies': 'received_date is not null',
                 'violated': futures | join(' or '),
                 'evidence_sql': dates_where(dates, futures)
-                    ~ " || '; received_date=' || cast(received_date as varchar)",
+                    ~ " || '; received_date=' || cast(received_date as string)",
                 'column_sql': first_name(dates_where(dates, futures)),
                 'unless_any': 'the files were never received, so no day is known to be too late',
             },
@@ -175,7 +175,7 @@
     {%- for column in columns -%}
         {%- do parts.append(
             'case when ' ~ conditions[loop.index0] ~ " then '" ~ column ~ "=' || left(cast("
-            ~ column ~ '_lower as varchar), case ' ~ column
+            ~ column ~ '_lower as string), case ' ~ column
             ~ "_precision when 'month' then 7 else 4 end) end"
         ) -%}
     {%- endfor -%}

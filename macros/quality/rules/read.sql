@@ -98,7 +98,7 @@ are about reads that were.
             'id': 'RD12',
             'when': {'modality': ['IOUS', 'CEIOUS']},
             'applies': "read_date_precision = 'day' and has_known_surgery_days",
-            'violated': 'strpos(surgery_days, cast(read_date as varchar)) = 0',
+            'violated': 'instr(surgery_days, cast(read_date as string)) = 0',
             'evidence': ['modality', 'read_date', 'surgery_days'],
             'column': 'read_date',
             'needs': ['read', 'surgery'],

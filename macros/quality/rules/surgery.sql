@@ -91,16 +91,16 @@
 
 {#- Whether a Couinaud segment is among those removed, both as "5+6"; 4 holds 4a and 4b. -#}
 {% macro segment_is_removed(part, removed) -%}
-    strpos('+' || {{ removed }} || '+', '+' || {{ part }} || '+') > 0
+    instr('+' || {{ removed }} || '+', '+' || {{ part }} || '+') > 0
     or (
         {{ part }} in ('4a', '4b')
-        and strpos('+' || {{ removed }} || '+', '+4+') > 0
+        and instr('+' || {{ removed }} || '+', '+4+') > 0
     )
     or (
         {{ part }} = '4'
         and (
-            strpos('+' || {{ removed }} || '+', '+4a+') > 0
-            or strpos('+' || {{ removed }} || '+', '+4b+') > 0
+            instr('+' || {{ removed }} || '+', '+4a+') > 0
+            or instr('+' || {{ removed }} || '+', '+4b+') > 0
         )
     )
 {%- endmacro %}

@@ -8,7 +8,7 @@ patients as (select * from {{ ref('patient_facts') }}),
 deaths as (
     select
         patient_id,
-        {{ sorted_texts('cast(death_date as varchar)') }} as death_dates,
+        {{ sorted_texts('cast(death_date as string)') }} as death_dates,
         count(distinct death_date) > 1 as has_two_death_dates
     from staged
     where death_date is not null

@@ -15,7 +15,7 @@ accepted as (select * from {{ ref('int_accepted_reads') }}),
 lesion_exams as (
     select
         lesion_id,
-        substr(lesion_id, 1, length(lesion_id) - strpos(reverse(lesion_id), '-')) as patient_id,
+        substr(lesion_id, 1, length(lesion_id) - instr(reverse(lesion_id), '-')) as patient_id,
         modality,
         timepoint,
         exam_date
@@ -39,7 +39,7 @@ patient_exams as (
         patient_id,
         modality,
         timepoint,
-        max_by(exam_date, lpad(cast(n_lesions as varchar), 9, '0') || cast(exam_date as varchar))
+        max_by(exam_date, lpad(cast(n_lesions as string), 9, '0') || cast(exam_date as string))
             as exam_date
     from exam_days
     group by patient_id, modality, timepoint
@@ -68,7 +68,7 @@ exams_elsewhere as (
 contested_reads as (
     select
         record_key,
-        count(distinct coalesce(verdict, '') || '|' || coalesce(cast(size_mm as varchar), '')) > 1
+        count(distinct coalesce(verdict, '') || '|' || coalesce(cast(size_mm as string), '')) > 1
             as has_two_verdicts,
         count(distinct coalesce(reader_role, '')) > 1 as has_two_roles
     from records

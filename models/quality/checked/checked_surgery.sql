@@ -51,7 +51,7 @@ at_odds as (
     select
         one.patient_id,
         one.stage,
-        {{ sorted_texts("'stage ' || cast(other.stage as varchar) || ' on ' || cast(other.surgery_date as varchar)") }}
+        {{ sorted_texts("'stage ' || cast(other.stage as string) || ' on ' || cast(other.surgery_date as string)") }}
             as other_stages
     from records as one
     inner join records as other

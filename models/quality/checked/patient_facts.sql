@@ -71,7 +71,7 @@ of_surgeries as (
         min(surgery_date_lower) as first_surgery_date_lower,
         min(surgery_date_upper) as first_surgery_date_upper,
         max(surgery_date_lower) as last_surgery_date_lower,
-        {{ sorted_texts('cast(surgery_date as varchar)') }} as surgery_days,
+        {{ sorted_texts('cast(surgery_date as string)') }} as surgery_days,
         min(case when surgery_date_lower = surgery_date_upper then 1 else 0 end) = 1
             as has_known_surgery_days
     from surgeries
@@ -126,7 +126,7 @@ of_activities as (
     select
         patient_id,
         max(activity_date) as last_activity_date_lower,
-        max_by(activity, cast(activity_date as varchar) || activity) as last_activity
+        max_by(activity, cast(activity_date as string) || activity) as last_activity
     from activities
     where activity_date is not null
     group by patient_id

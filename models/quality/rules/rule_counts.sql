@@ -22,7 +22,7 @@ implemented as (
     {%- for rule_id, unless_any in implemented.items() %}
     select
         '{{ rule_id }}' as rule_id,
-        {{ sql_literal(unless_any) if unless_any else 'cast(null as varchar)' }} as unless_any
+        {{ sql_literal(unless_any) if unless_any else 'cast(null as string)' }} as unless_any
     {%- if not loop.last %}
     union all
     {%- endif %}
@@ -52,7 +52,7 @@ implemented as (
         {%- set counts = [] %}
         {%- for rule in input.rules %}
         {%- do counts.append(
-            "'" ~ rule.id ~ "=' || cast(n_" ~ rule.id | lower ~ ' as varchar)'
+            "'" ~ rule.id ~ "=' || cast(n_" ~ rule.id | lower ~ ' as string)'
         ) %}
         {%- endfor %}
         {{ unnested(counts) }} as counted
