@@ -603,6 +603,11 @@ def _write_ledgers(
         "form varchar, file varchar, line bigint, column_name varchar, reason_code varchar, "
         "reason varchar, record_hash varchar)"
     )
+    connection.execute(
+        "create or replace table raw.load_warnings (delivery_id varchar, source varchar, "
+        "form varchar, file varchar, line bigint, column_name varchar, reason_code varchar, "
+        "reason varchar)"
+    )
     connection.execute("create or replace table raw.load_origin (source varchar, origin varchar)")
     if ledger:
         connection.executemany(f"insert into raw.load_files values ({', '.join('?' * 11)})", ledger)
@@ -614,6 +619,15 @@ def _write_ledgers(
     if quarantine:
         connection.executemany(
             f"insert into raw.load_quarantine values ({', '.join('?' * 9)})", quarantine
+        )
+    warnings = [
+        (entry[0], entry[1], entry[3], entry[4], told.line, told.column, told.code, told.text)
+        for entry, file in zip(ledger, loaded, strict=True)
+        for told in file.warnings
+    ]
+    if warnings:
+        connection.executemany(
+            f"insert into raw.load_warnings values ({', '.join('?' * 8)})", warnings
         )
     said = [(origin.source, origin.origin) for origin in origins]
     if said:

@@ -46,6 +46,7 @@ LOAD_QUARANTINE_COLUMNS = (
     "reason",
     "record_hash",
 )
+LOAD_WARNINGS_COLUMNS = LOAD_QUARANTINE_COLUMNS[:-1]
 LOAD_BIGINTS = ("records_in", "loaded", "quarantined", "exact_duplicates", "line")
 # A delivery of the Japanese data centre comes in the encoding its sites use.
 DELIVERY_ENCODING = {"jcog": "cp932"}
@@ -91,6 +92,7 @@ def write_seeds(
     write_bytes(
         load / "load_quarantine.csv", rows_text(LOAD_QUARANTINE_COLUMNS, []).encode("utf-8")
     )
+    write_bytes(load / "load_warnings.csv", rows_text(LOAD_WARNINGS_COLUMNS, []).encode("utf-8"))
     for name, columns in (HISTORY_TABLES | workflow.COLUMNS).items():
         write_bytes(load / f"{name}.csv", rows_text(tuple(columns), []).encode("utf-8"))
     write_bytes(load / "_load__seeds.yml", load_properties().encode("utf-8"))
@@ -173,6 +175,11 @@ def load_properties() -> str:
             ),
             _seed(
                 "load_quarantine", "One row per record that could not be read, and why.", quarantine
+            ),
+            _seed(
+                "load_warnings",
+                "One row per thing that people should know of a file that loads all the same.",
+                {name: bigints.get(name, "varchar") for name in LOAD_WARNINGS_COLUMNS},
             ),
             _seed(
                 "load_receipts",
