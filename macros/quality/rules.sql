@@ -32,7 +32,7 @@ site_id, patient_id, lesion_id, form, record_key, payload_hash, delivery_file an
             'needs': [form],
         }) -%}
     {%- endfor -%}
-    {%- for name in ['delivery', 'change'] -%}
+    {%- for name in ['delivery', 'change', 'site', 'result'] -%}
         {%- do inputs.append({
             'name': name,
             'model': 'checked_' ~ name,
@@ -40,7 +40,62 @@ site_id, patient_id, lesion_id, form, record_key, payload_hash, delivery_file an
             'needs': [],
         }) -%}
     {%- endfor -%}
+    {%- for name, columns in core_tables().items() -%}
+        {%- do inputs.append({
+            'name': name,
+            'model': name,
+            'rules': context[name ~ '_rules'](),
+            'needs': [],
+            'columns': columns,
+        }) -%}
+    {%- endfor -%}
     {{ return(inputs) }}
+{%- endmacro %}
+
+
+{#- Tables of core as inputs, with the columns of an input that they call otherwise or lack. -#}
+{% macro core_tables() -%}
+    {%- set tables = {
+        'dim_site': {
+            'patient_id': none, 'lesion_id': none, 'record_key': 'site_id',
+        },
+        'dim_patient': {'lesion_id': none, 'record_key': 'patient_id'},
+        'fct_lesion': {'record_key': 'lesion_id'},
+        'fct_read': {
+            'record_key': "concat_ws('|', lesion_id, modality, timepoint,"
+                ~ ' cast(read_date as string), reader)',
+        },
+        'fct_surgery': {
+            'lesion_id': none,
+            'record_key': "concat_ws('|', patient_id, cast(stage as string))",
+        },
+        'fct_followup': {
+            'lesion_id': none,
+            'record_key': "concat_ws('|', patient_id, cast(visit_no as string))",
+        },
+    } -%}
+    {%- for columns in tables.values() -%}
+        {%- do columns.update({
+            'form': none, 'payload_hash': "''", 'source': none, 'delivery_file': none,
+            'delivery_line': none,
+        }) -%}
+    {%- endfor -%}
+    {{ return(tables) }}
+{%- endmacro %}
+
+
+{#- One of the columns of an input, as SQL. -#}
+{% macro input_column(input, name) -%}
+    {%- set columns = input.columns or {} -%}
+    {%- if name not in columns -%}
+        {{ return(name) }}
+    {%- elif columns[name] is none -%}
+        {{ return(
+            'cast(null as ' ~ ('bigint' if name == 'delivery_line' else 'string') ~ ')'
+        ) }}
+    {%- else -%}
+        {{ return(columns[name]) }}
+    {%- endif -%}
 {%- endmacro %}
 
 

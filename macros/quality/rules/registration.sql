@@ -102,6 +102,27 @@ month or the year is known are compared by their bounds: what may be in order is
             'column': 'cea',
         },
         {
+            'id': 'PT13',
+            'checks': [
+                {
+                    'kind': 'between', 'column': 'chemo_cycles',
+                    'min': 1, 'max': var('quality').chemo_cycles_max,
+                },
+            ],
+        },
+        {
+            'id': 'PT14',
+            'checks': [{'kind': 'not_null', 'column': 'registration_date'}],
+        },
+        {
+            'id': 'PT16',
+            'checks': [
+                {'kind': 'in_set', 'column': 'consent_date_precision', 'values': ['day']},
+            ],
+            'evidence': ['consent_date', 'consent_date_precision'],
+            'column': 'consent_date',
+        },
+        {
             'id': 'PT15',
             'applies': 'withdrawal_date is not null',
             'violated': 'last_activity_date_lower > withdrawal_date_upper',

@@ -13,6 +13,8 @@ with
 
 rules as (select * from {{ ref('rules') }}),
 
+sites as (select site_id from {{ ref('ref_sites') }}),
+
 violations as (select * from {{ ref('violations') }}),
 
 coverage as (select * from {{ ref('rule_coverage') }}),
@@ -70,11 +72,19 @@ counted as (
 
 checked as (
     select
-        split_part(counted, '=', 1) as rule_id,
-        site_id,
-        cast(sum(cast(split_part(counted, '=', 2) as bigint)) as bigint) as n_checked
+        split_part(counted.counted, '=', 1) as rule_id,
+        coalesce(sites.site_id, 'ALL') as site_id,
+        cast(sum(cast(split_part(counted.counted, '=', 2) as bigint)) as bigint) as n_checked
     from counted
-    group by split_part(counted, '=', 1), site_id
+    left join sites on counted.site_id = sites.site_id
+    group by split_part(counted.counted, '=', 1), coalesce(sites.site_id, 'ALL')
+),
+
+-- Judged for the trial as a whole, or for a file of several sites.
+judged_for_all as (
+    select rule_id
+    from checked
+    where site_id = 'ALL' and n_checked > 0
 ),
 
 violated as (
@@ -110,6 +120,7 @@ joined as (
         places.site_id,
         implemented.rule_id is not null as is_implemented,
         implemented.unless_any,
+        judged_for_all.rule_id is not null as is_judged_for_all,
         coalesce(coverage.is_covered, true) as is_covered,
         coverage.reason as uncovered_reason,
         coalesce(violated.n_violated, 0) as n_violated,
@@ -117,6 +128,7 @@ joined as (
     from places
     inner join rules on places.rule_id = rules.rule_id
     left join implemented on places.rule_id = implemented.rule_id
+    left join judged_for_all on places.rule_id = judged_for_all.rule_id
     left join coverage
         on
             places.rule_id = coverage.rule_id
@@ -140,6 +152,7 @@ select
         when not is_implemented then 'error'
         when not is_covered then 'not_evaluated'
         when n_checked > 0 then 'run'
+        when is_judged_for_all then 'not_applicable'
         when unless_any is not null then 'not_evaluated'
         else 'not_applicable'
     end as run_status,
@@ -147,6 +160,7 @@ select
         when not is_implemented then 'the rule has no predicate'
         when not is_covered then uncovered_reason
         when n_checked > 0 then null
+        when is_judged_for_all then 'judged for all sites together'
         else coalesce(unless_any, 'no record the rule is about')
     end as reason
 from joined

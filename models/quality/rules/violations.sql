@@ -6,21 +6,20 @@ with
 
 rules as (select * from {{ ref('rules') }}),
 
+sites as (select site_id from {{ ref('ref_sites') }}),
+
 coverage as (select * from {{ ref('rule_coverage') }}),
 {% for input in rule_inputs() %}
 {{ input_records(input) }},
 
 {{ input.name }}_found as (
     select
-        site_id,
-        patient_id,
-        lesion_id,
-        form,
-        record_key,
-        payload_hash,
-        source,
-        delivery_file,
-        delivery_line,
+        {%- for name in [
+            'site_id', 'patient_id', 'lesion_id', 'form', 'record_key', 'payload_hash', 'source',
+            'delivery_file', 'delivery_line',
+        ] %}
+        {{ input_column(input, name) }} as {{ name }},
+        {%- endfor %}
         {%- set findings = [] %}
         {%- for rule in input.rules %}
         {%- do findings.append(
@@ -49,11 +48,13 @@ found as (
 
 told as (
     select
-        *,
+        coalesce(sites.site_id, 'ALL') as answering_site_id,
+        found.*,
         split_part(finding, chr(31), 1) as rule_id,
         nullif(split_part(finding, chr(31), 2), '') as column_name,
         split_part(finding, chr(31), 3) as evidence
     from found
+    left join sites on found.site_id = sites.site_id
 ),
 
 -- Of records that share a key and differ, the one core uses speaks for all.
@@ -76,7 +77,7 @@ ranked as (
 select
     ranked.rule_id,
     rules.severity,
-    ranked.site_id,
+    ranked.answering_site_id as site_id,
     ranked.patient_id,
     ranked.lesion_id,
     ranked.form,
@@ -92,7 +93,7 @@ inner join rules on ranked.rule_id = rules.rule_id
 left join coverage
     on
         ranked.rule_id = coverage.rule_id
-        and ranked.site_id = coverage.site_id
+        and ranked.answering_site_id = coverage.site_id
 where
     ranked.version_no = 1
     and coalesce(coverage.is_covered, true)

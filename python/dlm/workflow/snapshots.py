@@ -29,6 +29,7 @@ ABOUT = "snapshot.json"
 TABLES = {
     "rule_results": "load_rule_results_history",
     "violations": "load_violation_history",
+    "headline_numbers": "load_headline_history",
 }
 """What a snapshot holds: the quality table, and the table of schema raw it is read into later."""
 

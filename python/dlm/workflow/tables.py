@@ -20,6 +20,7 @@ DESCRIPTIONS: dict[str, str] = {
     "load_s1_exclusions": (
         "One row per record kept out of core because of an open S1 query, and rule."
     ),
+    "load_headline_history": "One row per headline number and earlier snapshot.",
     "load_locked_values": "One row per analysis value of each data cut that is locked.",
 }
 
@@ -94,6 +95,12 @@ COLUMNS: dict[str, dict[str, str]] = {
         "form": "varchar",
         "record_key": "varchar",
         "rule_id": "varchar",
+    },
+    "load_headline_history": {
+        "snapshot_id": "varchar",
+        "number_id": "varchar",
+        "number_value": "double",
+        "inputs_digest": "varchar",
     },
     "load_locked_values": {
         "lock_name": "varchar",
