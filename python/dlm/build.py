@@ -47,6 +47,7 @@ _LIBRARIES = (
     "lifelines",
     "matplotlib",
     "pandas",
+    "statsmodels",
 )
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import duckdb
 
 SCHEMA = """
-create schema core; create schema marts; create schema quality;
+create schema core; create schema marts; create schema quality; create schema reference;
+create schema stats;
 
 create table marts.build_settings (setting varchar, value varchar, description varchar);
 
@@ -20,14 +21,53 @@ create table marts.modality_concordance (
 );
 
 create table marts.modality_crosstab (
-    test varchar, verdict varchar, truth varchar, n_lesions bigint, n_patients bigint
+    test varchar, verdict varchar, truth varchar, n_lesions bigint, n_patients bigint,
+    sensitivity double, sensitivity_reason varchar, specificity double,
+    specificity_reason varchar, ppv double, ppv_reason varchar, npv double, npv_reason varchar
+);
+
+create table marts.modality_accuracy (
+    test varchar, stratum_value varchar, measure varchar, n_lesions bigint, n_judged bigint,
+    n_verified bigint, n_patients bigint, numerator bigint, denominator bigint, estimate double,
+    clustered_lower double, clustered_upper double, status varchar, reason varchar, caveat varchar
+);
+
+create table marts.modality_concordance_sensitivity (
+    population varchar, stratum varchar, stratum_value varchar, method varchar, kind varchar,
+    unit varchar, n_patients bigint, numerator bigint, numerator_upper bigint,
+    denominator bigint, estimate double, lower_bound double, upper_bound double,
+    outer_lower double, outer_upper double, hypotheses varchar, test_statistic double, df double,
+    p_value double, design_effect double, n_effective double, status varchar, reason varchar,
+    title varchar, formula varchar, reference varchar
+);
+
+create table reference.ref_accuracy_methods (
+    method varchar, method_order integer, title_en varchar, title_ja varchar
+);
+
+create table stats.npv_gee (
+    population varchar, stratum varchar, stratum_value varchar, n_evaluable bigint,
+    n_nonviable bigint, share double, lower_bound double, upper_bound double, reason varchar,
+    library varchar
+);
+
+create table stats.literature_pooled (
+    unit varchar, stratum varchar, n_studies bigint, nonviable bigint, evaluated bigint,
+    pooled_share double, ci_lower double, ci_upper double, prediction_lower double,
+    prediction_upper double, tau_squared double, i_squared double, trial_share double,
+    trial_lower double, trial_upper double, reason varchar, method varchar
 );
 
 create table marts.modality_agreement (
-    comparison varchar, kind varchar, unit varchar, timepoint varchar, first varchar,
-    second varchar, n_pairs bigint, n_both_visible bigint, n_first_only bigint,
-    n_second_only bigint, n_both_not_visible bigint, n_unpaired bigint, agreement double,
-    kappa double
+    comparison varchar, kind varchar, unit varchar, timepoint varchar, stratum_value varchar,
+    first varchar, second varchar, n_patients bigint, n_pairs bigint, n_both_visible bigint,
+    n_first_only bigint, n_second_only bigint, n_both_not_visible bigint, n_unpaired bigint,
+    agreement double, kappa double, kappa_lower double, kappa_upper double, kappa_reason varchar,
+    first_numerator bigint, first_denominator bigint, first_share double, second_numerator bigint,
+    second_denominator bigint, second_share double, difference double, difference_lower double,
+    difference_upper double, difference_p_value double, difference_reason varchar,
+    obuchowski_chi2 double, obuchowski_p_value double, durkalski_chi2 double,
+    durkalski_p_value double, mcnemar_reason varchar, method varchar
 );
 
 create table marts.patient_flow (
@@ -154,13 +194,79 @@ from (
     ) as given (population, stratum, stratum_value, patients, lesions, evaluable, nonviable)
 ) as counted;
 
-insert into marts.modality_crosstab values
+insert into marts.modality_crosstab (test, verdict, truth, n_lesions, n_patients) values
     ('CT', 'visible', 'viable', 130, 40), ('CT', 'visible', 'nonviable', 20, 12),
     ('CT', 'not_visible', 'viable', 54, 25), ('CT', 'not_visible', 'nonviable', 66, 28),
     ('CT', 'not_visible', 'indeterminate', 40, 20);
 
-insert into marts.modality_agreement values
-    ('CT - MRI', 'test', 'lesion', 'preop', 'CT', 'MRI', 300, 150, 10, 40, 100, 10, 0.83, 0.66);
+insert into marts.modality_agreement by name
+select
+    'CT - MRI' as comparison, 'test' as kind, 'lesion' as unit, 'preop' as timepoint,
+    'all' as stratum_value, 'CT' as first, 'MRI' as second, 60 as n_patients, 300 as n_pairs,
+    150 as n_both_visible, 10 as n_first_only, 40 as n_second_only, 100 as n_both_not_visible,
+    10 as n_unpaired, 0.83 as agreement, 0.66 as kappa, 0.55 as kappa_lower, 0.77 as kappa_upper,
+    0.0004 as obuchowski_p_value, 0.021 as durkalski_p_value;
+
+insert into marts.modality_agreement by name
+select
+    'NPV: ct_mri - ct_gone_mri_visible' as comparison, 'npv' as kind, 'lesion' as unit,
+    'preop' as timepoint, part as stratum_value, 'ct_mri' as first,
+    'ct_gone_mri_visible' as second, patients as n_patients, 0.61 as first_share,
+    0.38 as second_share, -0.23 as difference, -0.41 as difference_lower,
+    -0.05 as difference_upper, 0.012 as difference_p_value
+from (values ('all', 30), ('resected', 19), ('left_in_place', 22)) as given (part, patients);
+
+insert into marts.modality_accuracy by name
+select
+    'CT' as test, part as stratum_value, measure, patients as n_patients,
+    hits as numerator, lesions as denominator, hits / lesions as estimate,
+    hits / lesions - 0.05 as clustered_lower, hits / lesions + 0.05 as clustered_upper
+from (values
+    ('all', 'sensitivity', 40, 130, 184), ('all', 'specificity', 30, 66, 86),
+    ('all', 'ppv', 41, 130, 150), ('all', 'npv', 31, 66, 120),
+    ('resected', 'sensitivity', 30, null, null), ('left_in_place', 'sensitivity', 12, null, null),
+    ('resected', 'specificity', 20, null, null), ('left_in_place', 'specificity', 12, null, null),
+    ('resected', 'ppv', 39, 127, 146), ('left_in_place', 'ppv', 3, 3, 4),
+    ('resected', 'npv', 20, 40, 75), ('left_in_place', 'npv', 14, 26, 45)
+) as given (part, measure, patients, hits, lesions);
+
+insert into reference.ref_accuracy_methods values
+    ('clustered_wilson', 1, 'Wilson on the effective number', '有効数に基づくWilson区間'),
+    ('bootstrap', 7, 'Bootstrap over patients', '患者単位のブートストラップ'),
+    ('per_patient_wilson', 9, 'Patients with nonviable lesions only', '全病変が残存なしの患者'),
+    ('clustered_test_below', 15, 'Score test', 'スコア検定'),
+    ('bounds_all_unknown', 16, 'Bounds', '限界');
+
+insert into marts.modality_concordance_sensitivity by name
+select
+    'ct_mri' as population, if(part = 'all', 'overall', 'disposition') as stratum,
+    part as stratum_value, method, kind, numerator, numerator_upper, denominator,
+    if(kind = 'bounds', null, numerator / denominator) as estimate,
+    if(kind = 'test', null, numerator / denominator - 0.1) as lower_bound,
+    if(kind = 'test', null, numerator / denominator + 0.1) as upper_bound,
+    if(kind = 'test', 'H0: NPV >= 0.85; H1: NPV < 0.85 (one-sided)', null) as hypotheses,
+    if(kind = 'test', 0.003, null) as p_value,
+    if(kind = 'bounds', 0.2, null) as outer_lower, if(kind = 'bounds', 0.9, null) as outer_upper
+from (values
+    ('all', 'clustered_wilson', 'interval', 50, null, 80),
+    ('all', 'bootstrap', 'interval', 50, null, 80),
+    ('all', 'per_patient_wilson', 'per patient', 3, null, 24),
+    ('all', 'clustered_test_below', 'test', 50, null, 80),
+    ('all', 'bounds_all_unknown', 'bounds', 50, 80, 110),
+    ('resected', 'clustered_wilson', 'interval', 30, null, 50),
+    ('resected', 'per_patient_wilson', 'per patient', 2, null, 18),
+    ('left_in_place', 'clustered_wilson', 'interval', 20, null, 30)
+) as given (part, method, kind, numerator, numerator_upper, denominator);
+
+insert into stats.npv_gee values
+    ('ct_mri', 'overall', 'all', 80, 50, 0.61, 0.5, 0.7, null, 'statsmodels 0.15.0');
+
+insert into stats.literature_pooled by name
+select
+    'lesion' as unit, 'all' as stratum, 4 as n_studies, 142 as nonviable, 323 as evaluated,
+    0.39 as pooled_share, 0.14 as ci_lower, 0.73 as ci_upper, 0.01 as prediction_lower,
+    0.98 as prediction_upper, 0.71 as tau_squared, 0.91 as i_squared, 0.62 as trial_share,
+    0.52 as trial_lower, 0.72 as trial_upper, 'Random effects' as method;
 
 insert into marts.patient_flow values
     (1, 'registered', 'patients', 'remaining', '', 100),

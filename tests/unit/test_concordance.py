@@ -11,6 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
+from dlm.wording import wording
+
 
 @pytest.fixture
 def lesions(warehouse: duckdb.DuckDBPyConnection) -> pd.DataFrame:
@@ -121,6 +123,94 @@ def test_kappa_is_what_the_lesions_say(
         assert row["n_unpaired"] == len(operated) - len(pairs)
         assert row["agreement"] == pytest.approx(observed)
         assert row["kappa"] == pytest.approx((observed - by_chance) / (1 - by_chance))
+
+
+def test_bounds_of_lesions_that_are_not_evaluable(
+    warehouse: duckdb.DuckDBPyConnection, lesions: pd.DataFrame
+) -> None:
+    confirmed = population_of(lesions, "ct_mri")
+    unknown = confirmed[~confirmed["is_evaluable"]]["reference_verdict"]
+    nonviable = (confirmed["is_evaluable"] & (confirmed["reference_verdict"] == "nonviable")).sum()
+    bounds = {
+        row[0]: row[1:]
+        for row in warehouse.execute(
+            """
+            select method, numerator, numerator_upper, denominator, lower_bound, upper_bound
+            from marts.modality_concordance_sensitivity
+            where population = 'ct_mri' and stratum = 'overall' and kind = 'bounds'
+            """
+        ).fetchall()
+    }
+    assert bounds["bounds_all_unknown"] == (95, 146, 203, 95 / 203, 146 / 203)
+    lowest = nonviable + (unknown == "nonviable").sum()
+    highest = nonviable + (unknown != "viable").sum()
+    assert nonviable < lowest and highest < 146
+    assert bounds["bounds_known_truth"][:3] == (lowest, highest, len(confirmed))
+
+
+def test_sensitivity_analyses_are_what_the_lesions_say(
+    warehouse: duckdb.DuckDBPyConnection, lesions: pd.DataFrame
+) -> None:
+    rows = warehouse.execute(
+        "from marts.modality_concordance_sensitivity where population = 'ct_mri'"
+    ).fetchdf()
+    confirmed = population_of(lesions, "ct_mri")
+    for part in [rows[rows["stratum"] == "overall"], rows[rows["stratum_value"] == "resected"]]:
+        found = part.set_index("method")
+        own = stratum_of(confirmed, part.iloc[0].to_dict())
+        own = own[own["is_evaluable"]]
+        truth = own["reference_verdict"] == "nonviable"
+        by_patient = truth.groupby(own["patient_id"]).agg(["mean", "sum", "count"])
+        # Bootstrap over patients with other numbers: equal to the width of its noise.
+        drawn = np.random.default_rng(1).multinomial(
+            len(by_patient), np.full(len(by_patient), 1 / len(by_patient)), 20_000
+        )
+        shares = (drawn @ by_patient["sum"]) / (drawn @ by_patient["count"])
+        ends = np.quantile(shares, [0.025, 0.975])
+        assert found.loc["bootstrap", "lower_bound"] == pytest.approx(ends[0], abs=0.012)
+        assert found.loc["bootstrap", "upper_bound"] == pytest.approx(ends[1], abs=0.012)
+        alike = found.loc["one_lesion_per_patient"]
+        assert alike["estimate"] == pytest.approx(by_patient["mean"].mean())
+        whole = found.loc["per_patient_wilson"]
+        assert whole["numerator"] == (by_patient["mean"] == 1).sum()
+        assert whole["denominator"] == len(by_patient)
+        exact = stats.binomtest(int(truth.sum()), len(truth), 0.85, alternative="less")
+        assert found.loc["exact_test_below", "p_value"] == pytest.approx(exact.pvalue, rel=1e-9)
+        hypotheses = found.loc["exact_test_below", "hypotheses"]
+        assert hypotheses == "H0: NPV >= 0.85; H1: NPV < 0.85 (one-sided)"
+
+
+def test_the_default_is_the_same_in_both_marts(warehouse: duckdb.DuckDBPyConnection) -> None:
+    rows = warehouse.execute(
+        """
+        select clustered_lower, lower_bound, clustered_upper, upper_bound
+        from marts.modality_concordance_sensitivity
+        full join marts.modality_concordance using (population, stratum, stratum_value)
+        where modality_concordance_sensitivity.method = 'clustered_wilson'
+        """
+    ).fetchall()
+    assert len(rows) > 50 and any(row[0] is None for row in rows)
+    assert [row for row in rows if row[:2] != (row[0],) * 2 or row[2:] != (row[2],) * 2] == []
+
+
+def test_crosstab_measures_are_its_cells(warehouse: duckdb.DuckDBPyConnection) -> None:
+    cells = warehouse.execute("from marts.modality_crosstab").fetchdf()
+    for _, own in cells.groupby("test"):
+        n = own.set_index(["verdict", "truth"])["n_lesions"]
+        row = own.iloc[0]
+        viable = n["visible", "viable"] + n["not_visible", "viable"]
+        assert row["sensitivity"] == pytest.approx(n["visible", "viable"] / viable)
+        gone = n["not_visible", "viable"] + n["not_visible", "nonviable"]
+        assert row["npv"] == pytest.approx(n["not_visible", "nonviable"] / gone)
+
+
+def test_every_reason_has_words_in_the_report(warehouse: duckdb.DuckDBPyConnection) -> None:
+    reasons = warehouse.execute(
+        "select distinct reason from marts.modality_concordance_sensitivity"
+        " where reason is not null"
+    ).fetchall()
+    assert reasons
+    assert [reason for (reason,) in reasons if wording("not_estimable", reason).ja == reason] == []
 
 
 def test_quartiles_are_of_type_7(warehouse: duckdb.DuckDBPyConnection) -> None:

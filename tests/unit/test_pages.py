@@ -136,6 +136,32 @@ def test_strata_hide_small_cells_and_overall_rows_do_not(page: str) -> None:
     assert overall["Gone on CT and MRI (confirmed DLM)"][:4] == ["110", "80", "24", "50"]
 
 
+def test_other_methods_stand_beside_the_default(page: str) -> None:
+    rows = cells_of(page, "table-sensitivity")
+    assert ["Wilson on the effective number", "50/80", "62.5 (52.5–72.5)", "", ""] in rows
+    assert ["Score test; H0: NPV &gt;= 0.85", "50/80", "62.5", "0.003", ""] in rows
+    assert ["Bounds", "50–80/110", "35.5–55.5 [20.0–90.0]", "", ""] in rows
+    model = "Generalised estimating equations, exchangeable"
+    assert [model, "50/80", "61.0 (50.0–70.0)", "", "statsmodels 0.15.0"] in rows
+    pooled = cells_of(page, "table-pooled")
+    assert pooled[1][1:5] == ["4", "142/323", "39.0 (14.0–73.0)", "1.0–98.0"]
+
+
+def test_parts_of_few_patients_show_no_accuracy(page: str) -> None:
+    # How many patients have nonviable lesions only is told of the whole population alone.
+    rows = [row[0] for row in cells_of(page, "table-sensitivity")]
+    assert rows.count("Patients with nonviable lesions only") == 1
+    # Three patients with a visible lesion left: the resected ones would give them away.
+    accuracy = {row[0]: row[1:] for row in cells_of(page, "table-accuracy")}
+    assert accuracy["All lesions"][2] == "130/150: 86.7 (81.7–91.7)"
+    assert accuracy["Resected"] == ["–", "–", "–", "40/75: 53.3 (48.3–58.3)"]
+    assert accuracy["Left in place"] == ["–", "–", "–", "26/45: 57.8 (52.8–62.8)"]
+    # Three patients with a resected lesion that MRI sees.
+    differences = {row[0]: row[1:] for row in cells_of(page, "table-differences")}
+    assert differences["All lesions"][3] == "-23.0 (-41.0 to -5.0)"
+    assert set(differences["Resected"]) == {"–"} == set(differences["Left in place"])
+
+
 def test_survival_stops_where_few_remain_at_risk(page: str) -> None:
     rows = cells_of(page, "table-survival")
     group = next(row for row in rows if row[0] == "All confirmed DLMs resected")
@@ -176,7 +202,8 @@ def test_the_made_up_warehouse_has_the_marts_columns() -> None:
         fake_warehouse()
         .execute(
             "select table_name, column_name from information_schema.columns"
-            " where table_name not in ('gx_results') order by ordinal_position"
+            " where table_name not in ('gx_results') and table_schema not in ('reference', 'stats')"
+            " order by ordinal_position"
         )
         .fetchall()
     ):
@@ -196,9 +223,18 @@ def test_a_trial_without_lesions_or_times_still_makes_its_pages(tmp_path: Path) 
         "update marts.modality_concordance set n_lesions = 0, n_evaluable = 0, n_nonviable = 0,"
         " n_viable = 0, n_patients = 0, npv = null, clustered_lower = null, naive_lower = null"
     )
+    warehouse.execute(
+        "update marts.modality_concordance_sensitivity set estimate = null, lower_bound = null,"
+        " upper_bound = null, p_value = null, reason = 'no evaluable lesion'"
+    )
+    warehouse.execute("drop table stats.npv_gee; drop table stats.literature_pooled")
     figures.draw_all(warehouse, tmp_path, STAMP)
     page = write_report(warehouse, tmp_path, tmp_path / "report.html", STAMP).read_text("utf-8")
     assert Outline(page).open == []
+    assert "were not pooled in this build" in page
+    told = {row[0]: row[1:] for row in cells_of(page, "table-sensitivity")}
+    assert told["Bootstrap over patients"] == ["50/80", "–", "", "no evaluable lesion"]
+    assert told["Resected: too few patients to show"] == []
 
 
 @pytest.mark.parametrize("section", ["exclusion_reason", "level"])

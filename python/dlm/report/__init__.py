@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from dlm.concordance import PRIMARY, Key, read_concordance
 from dlm.marts import settings
-from dlm.report import quality, results
+from dlm.report import accuracy, quality, results
 from dlm.report.tables import percent
 from dlm.stamp import Stamp
 
@@ -50,6 +50,10 @@ def write_report(
             concordance_strata=results.concordance_strata(connection),
             crosstab=results.crosstab(connection),
             agreement=results.agreement(connection),
+            sensitivity=accuracy.sensitivity(connection),
+            measures=accuracy.measures(connection),
+            differences=accuracy.differences(connection),
+            pooled=accuracy.pooled(connection),
             survival=results.survival(connection),
             comparison=results.comparison(connection),
             published=results.published(connection),

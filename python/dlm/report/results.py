@@ -360,7 +360,9 @@ def agreement(connection: duckdb.DuckDBPyConnection) -> Table:
                                 show(row["n_second_only"]),
                                 show(row["n_both_not_visible"]),
                                 percent(row["agreement"]),
-                                number(row["kappa"], 2),
+                                _kappa(row),
+                                p_value(row["obuchowski_p_value"]),
+                                p_value(row["durkalski_p_value"]),
                             )
                         ),
                         indent=1,
@@ -377,13 +379,19 @@ def agreement(connection: duckdb.DuckDBPyConnection) -> Table:
             Text("Second only", "後者のみ"),
             Text("Neither", "両方不可視"),
             Text("Agreement, %", "一致率（%）"),
-            Text("Kappa", "κ"),
+            Text("Kappa (95 % CI)", "κ（95 %信頼区間）"),
+            Text("p, Obuchowski", "p値（Obuchowski）"),
+            Text("p, Durkalski", "p値（Durkalski）"),
         ),
         tuple(lines),
         note=Text(
             "Agreement compares two observations with each other; the share nonviable compares an "
-            "observation with the truth.",
-            "一致率は2つの所見どうしの比較、残存なしの割合は所見と真の状態との比較である。",
+            "observation with the truth. Intervals allow for lesions of one patient being alike; p "
+            "(exploratory): clustered McNemar tests that both see equally many, pairs (Obuchowski) "
+            "or patients (Durkalski) weighing alike.",
+            "一致率は2つの所見どうしの比較、残存なしの割合は所見と真の状態との比較である。信頼区間は患者内クラスターを"
+            "考慮。p値（探索的）：両者の可視割合が等しいとするクラスター化McNemar検定（Obuchowskiは組、Durkalskiは"
+            "患者を等しく重み付け）。",
         ),
     )
 
@@ -693,6 +701,12 @@ def _stratum_cells(entry: Entry) -> tuple[Text, ...]:
             _naive(row),
         )
     )
+
+
+def _kappa(row: Row) -> str:
+    if row["kappa"] is None or row["kappa_lower"] is None:
+        return number(row["kappa"], 2)
+    return f"{row['kappa']:.2f} ({row['kappa_lower']:.2f} to {row['kappa_upper']:.2f})"
 
 
 def _comparison(row: Row) -> Text:

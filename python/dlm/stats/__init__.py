@@ -21,7 +21,7 @@ from dlm.publish import Column
 
 Row = dict[str, Any]
 
-MODULES = ("cox",)
+MODULES = ("cox", "accuracy")
 """Modules of this package whose `ANALYSES` a build runs, in this order."""
 
 ESTIMATED = "estimated"
