@@ -19,6 +19,11 @@ document.addEventListener("DOMContentLoaded", function () {
   japanese.checked = wanted === "ja";
   setLanguage();
 
+  /* What a control is for, where Great Expectations leaves it to the eye. */
+  document.querySelectorAll("th .filter-control select, th .filter-control input").forEach(function (box) {
+    box.setAttribute("aria-label", box.closest("th").querySelector(".th-inner").textContent.trim());
+  });
+
   const failedOnly = document.getElementById("failed-only");
   if (!failedOnly) return;
 

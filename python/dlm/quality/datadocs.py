@@ -158,6 +158,15 @@ _SIGNS = {
 _SIGN = re.compile(r'<i class="fas (' + "|".join(_SIGNS) + r")[^>]*></i>( Failed| Succeeded)?")
 
 
+# A note hangs on a sign without words, and the notes of one list have one id, so that every sign
+# opens the first: the notes are shown instead, without a heading each.
+_NOTE_SIGN = re.compile(
+    r'<a data-toggle="collapse" href="#([^"]*)"[^>]*>\s*<span >\s*'
+    r'<i class="fas fa-comment[^>]*></i>\s*</span>\s*</a>'
+)
+_NOTE_HEADING = re.compile(r"<h6 id=[^>]*>\s*Notes:\s*</h6>")
+
+
 def _two(en: str, ja: str) -> Markup:
     """A text in both languages, of which the chosen one shows."""
     return Markup(
@@ -174,6 +183,10 @@ def _in_both_languages(page: str) -> str:
         lambda found: f">{found[1]}{_two(found[2], _WORDS[found[2]])}{found[3]}<", page
     )
     page = _SIGN.sub(_sign_in_words, page)
+    for ident in {found[1] for found in _NOTE_SIGN.finditer(page)}:
+        page = page.replace(f'id={ident} class="card card-body p-1 collapse m-2"', 'class="m-2"')
+    page = _NOTE_HEADING.sub("", _NOTE_SIGN.sub("", page))
+    page = page.replace('<li class="nav-item">', '<li class="nav-item" role="presentation">')
     page = page.replace(" Data asset:", f" {_two('Table:', '対象の表：')}")
     for old, new in (("h5", "h2"), ("h6", "h3")):
         page = re.sub(rf"<{old} class=\"", f'<{new} class="{old} ', page)

@@ -235,7 +235,7 @@
     place.card = el("div", { id: "rule-card" });
     place.count = el("p", { class: "count", id: "count", role: "status" });
     place.note = el("p", { class: "note" });
-    place.list = el("div", { class: "table", id: "records-list", role: "region", tabindex: "0", "aria-labelledby": "records-title" });
+    place.list = el("div", { class: "table", id: "records-list", role: "region", tabindex: "0", "aria-labelledby": "count" });
     place.pager = el("div", { class: "pager" });
     explorer.replaceChildren(place.filters, place.card, place.count, place.note, place.list, place.pager);
   }
@@ -312,7 +312,7 @@
       body.append(recordRow(record));
       if (nameOf(record) === chosen.record) body.append(detailRow(record));
     }
-    place.list.replaceChildren(el("table", { id: "records-table", role: "table", "aria-labelledby": "records-title" }, head, body));
+    place.list.replaceChildren(el("table", { id: "records-table", role: "table", "aria-labelledby": "count" }, head, body));
   }
 
   /* Values break between columns and file names between folders, not in the middle of either. */
