@@ -34,7 +34,7 @@
         {%- set step = 't_now_ * exp((ln(t_tail_) - ln(cast(' ~ tail ~ ' as double))) * t_tail_ / '
             ~ _t_times_density('t_now_', 't_half_df_') ~ ')' -%}
         (case
-            when {{ df }} > 10000 then {{ '-' if p < 0.5 }}{{ bind('t_z_', normal_quantile(1 - tail), _t_expansion('t_z_', df)) }}
+            when {{ df }} > 10000 then {{ '-' if p < 0.5 }}{{ bind('t_z_', normal_quantile(1 - tail), _t_expansion('t_z_', '(' ~ df ~ ')')) }}
             when {{ df }} >= 1 then {{ '-' if p < 0.5 }}{{ bind('t_half_df_', '(' ~ df ~ ') / 2e0', fold(
             countdown(6), normal_quantile(1 - tail), 't_now_', 't_step_',
             bind('t_tail_', _t_upper_tail_positive('t_now_', 't_half_df_'), step)

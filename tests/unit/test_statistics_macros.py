@@ -81,6 +81,12 @@ def test_t_quantile(p: float) -> None:
     np.testing.assert_allclose(result, stats.t.ppf(p, DEGREES), rtol=1e-9)
 
 
+def test_t_quantile_of_degrees_of_freedom_that_are_a_sum() -> None:
+    groups = np.array([2.0, 11.0, 10_975.0, 2_000_000.0])
+    result = evaluate("t_quantile(0.975, 'groups - 1')", groups=groups)
+    np.testing.assert_allclose(result, stats.t.ppf(0.975, groups - 1), rtol=1e-9)
+
+
 def test_t_quantile_at_the_middle_and_without_degrees_of_freedom() -> None:
     assert evaluate("t_quantile(0.5, 'df')", df=[3])[0] == 0.0
     assert np.isnan(evaluate("t_quantile(0.975, 'df')", df=[0.0, np.nan])).all()
