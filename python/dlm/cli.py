@@ -13,6 +13,7 @@ from dlm import __version__
 from dlm.console import Console
 from dlm.errors import DlmError, UsageError
 from dlm.project import find_places
+from dlm.workflow.commands import add_commands
 
 _EXIT_CODES = """\
 exit codes:
@@ -130,6 +131,8 @@ def _parser() -> argparse.ArgumentParser:
         help="also build deliveries and days in scratch folders, to compare their numbers",
     )
     difference.add_argument("--format", choices=["table", "csv", "json"], default="table")
+
+    add_commands(add)
 
     backup = add("backup", _backup, "back the store up into one file, while it is in use")
     backup.add_argument("file", type=Path, metavar="FILE")

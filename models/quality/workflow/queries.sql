@@ -162,8 +162,8 @@ judged as (
         case
             when not last_found.is_current and looked_at_since.query_id is not null
                 then 'resolved'
-            when not last_found.is_current then 'not_evaluated'
             when told_waivers.status = 'in_force' then 'waived'
+            when not last_found.is_current then 'not_evaluated'
             when last_found.first_snapshot_no = last_found.snapshot_no then 'new'
             when last_found.is_reopened then 'reopened'
             when last_found.evidence_hash <> last_found.previous_evidence_hash then 'changed'
@@ -183,6 +183,7 @@ judged as (
         on
             last_found.query_id = told_waivers.query_id
             and told_waivers.waiver_no = 1
+            and looked_at_since.query_id is null
     left join last_replies
         on
             last_found.query_id = last_replies.query_id

@@ -3,7 +3,17 @@ with
 
 waivers as (select * from {{ ref('load_waivers') }}),
 
-violations as (select * from {{ ref('int_query_findings') }}),
+findings as (select * from {{ ref('int_query_findings') }}),
+
+-- What was found last, be it by an earlier snapshot: a query that was not looked at since may be
+-- waived too.
+last_found as (
+    select
+        query_id,
+        max_by(evidence_hash, snapshot_no) as evidence_hash
+    from findings
+    group by query_id
+),
 
 judged as (
     select
@@ -16,17 +26,14 @@ judged as (
         waivers.approved_by,
         cast(waivers.approved_at as date) as approved_at,
         case
-            when violations.query_id is null then 'no_longer_found'
-            when violations.evidence_hash <> waivers.evidence_hash then 'lapsed'
+            when last_found.query_id is null then 'not_found'
+            when last_found.evidence_hash <> waivers.evidence_hash then 'lapsed'
             when cast(waivers.judged_on as date) > cast(waivers.expires as date) then 'expired'
             when waivers.approved_by is null then 'proposed'
             else 'in_force'
         end as status
     from waivers
-    left join violations
-        on
-            waivers.query_id = violations.query_id
-            and violations.is_current
+    left join last_found on waivers.query_id = last_found.query_id
 )
 
 select

@@ -22,6 +22,7 @@ class Basis:
     """What a build stands on, for the snapshot and the manifest.
 
     Attributes:
+        scope: of the log: 'store', or 'seeds'.
         snapshot_id: of the build's own snapshot.
         catalogue: version of the rules.
         received: day the last delivery was received; None for the seeds.
@@ -31,6 +32,7 @@ class Basis:
         log_head: its hash; empty where none did.
     """
 
+    scope: str
     snapshot_id: str
     catalogue: str
     received: str | None
@@ -51,6 +53,7 @@ class Basis:
     def in_manifest(self) -> dict[str, Any]:
         """The basis as the manifest holds it."""
         return {
+            "scope": self.scope,
             "snapshot_id": self.snapshot_id,
             "catalogue": self.catalogue,
             "deliveries": self.deliveries,
@@ -151,6 +154,7 @@ def fill(
     locks.read_into(connection, state, now)
     used = _last_used(log, known, before)
     return Basis(
+        scope=known.scope,
         snapshot_id=own,
         catalogue=catalogue,
         received=last,

@@ -194,6 +194,19 @@ def _head(count: int, told: str) -> bytes:
     return (_line({"n": count, "hash": told}) + "\n").encode()
 
 
+def subject(entry: Entry) -> str:
+    """What an entry is about, in a few words."""
+    details = entry["details"]
+    if entry["action"] == "import":
+        return f"{details['file']}: {len(details['replies'])} replies"
+    if entry["action"] == "export":
+        return f"{details['queries']} queries in {len(details['files'])} list(s)"
+    for name in ("query_id", "adjudication_id", "name", "snapshot_id"):
+        if name in details:
+            return str(details[name])
+    return ""
+
+
 def _line(content: Entry) -> str:
     return json.dumps(content, ensure_ascii=False, sort_keys=True)
 

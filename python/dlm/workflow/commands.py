@@ -1,0 +1,327 @@
+"""The workflow's commands on the command line: what they take, and what they print.
+
+Each imports what it needs, so that a list answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from dlm.project import Places, find_places
+
+Add = Callable[[str, object, str], argparse.ArgumentParser]
+_LISTED = (
+    "query_id",
+    "severity",
+    "rule_id",
+    "site_id",
+    "state",
+    "age_days",
+    "record",
+    "evidence",
+    "where",
+    "waiver",
+)
+"""Columns of a list on the screen; CSV and JSON hold every column of quality.queries."""
+_WIDEST = 60
+
+
+def add_commands(add: Add) -> None:
+    """Add the workflow's commands to the command line."""
+    _add_queries(add)
+    _add_log(add)
+
+
+def _add_queries(add: Add) -> None:
+    queries = add("queries", _needs_action, "what the rules found: list, export, import, waive")
+    queries.set_defaults(parser=queries)
+    actions = queries.add_subparsers(metavar="ACTION")
+
+    def action(name: str, run: object, text: str) -> argparse.ArgumentParser:
+        parser = actions.add_parser(name, help=text, description=text)
+        parser.set_defaults(run=run)
+        return parser
+
+    def filters(parser: argparse.ArgumentParser, states: str) -> None:
+        for name in ("site", "rule", "severity"):
+            parser.add_argument(
+                f"--{name}", action="append", default=[], metavar=name.upper(), help="repeatable"
+            )
+        parser.add_argument(
+            "--state", action="append", default=[], metavar="STATE", help=f"{states}; repeatable"
+        )
+
+    listing = action("list", _list, "queries, the gravest first")
+    filters(listing, "a state, or all (default: all but resolved)")
+    listing.add_argument("--format", choices=["table", "csv", "json"], default="table")
+
+    show = action("show", _show, "one query: what was found, where, what to do, what was done")
+    show.add_argument("query", metavar="QUERY")
+    show.add_argument("--format", choices=["text", "json"], default="text")
+
+    export = action("export", _export, "write a list per site, in its language, for replies")
+    filters(export, "a state, or all (default: all but resolved and waived)")
+    export.add_argument("--format", choices=["csv", "xlsx"], default="csv")
+    export.add_argument("--out", type=Path, required=True, metavar="DIR")
+
+    imports = action("import", _import, "take the replies of lists that sites sent back")
+    imports.add_argument("files", type=Path, nargs="+", metavar="FILE")
+
+    waive = action("waive", _waive, "propose that nothing is to be done about queries")
+    waive.add_argument("queries", nargs="+", metavar="QUERY")
+    waive.add_argument("--reason", required=True, metavar="TEXT")
+    waive.add_argument("--expires", required=True, metavar="DATE", help="its last day")
+
+    approve = action("approve", _approve, "approve proposed waivers, from another account")
+    approve.add_argument("queries", nargs="+", metavar="QUERY")
+    approve.add_argument("--reason", default="", metavar="TEXT")
+
+    revoke = action("revoke", _revoke, "take waivers back")
+    revoke.add_argument("queries", nargs="+", metavar="QUERY")
+    revoke.add_argument("--reason", required=True, metavar="TEXT")
+
+
+def _add_log(add: Add) -> None:
+    parser = add("log", _log, "what people did, when and why; whether anything was altered")
+    parser.add_argument("action", choices=["show", "verify"])
+    parser.add_argument("--format", choices=["table", "csv", "json"], default="table")
+
+
+def _needs_action(options: argparse.Namespace) -> int:
+    options.parser.print_help()
+    return 2
+
+
+def today() -> date:
+    """The day of the command (UTC), as the log tells days."""
+    return datetime.now(UTC).date()
+
+
+def _filters(options: argparse.Namespace, default_states: tuple[str, ...]) -> Any:
+    from dlm.workflow.findings import STATES, Filters
+
+    def values(name: str) -> tuple[str, ...]:
+        return tuple(part for text in getattr(options, name) for part in text.split(",") if part)
+
+    states = values("state") or default_states
+    return Filters(
+        sites=values("site"),
+        rules=values("rule"),
+        severities=values("severity"),
+        states=STATES if "all" in states else states,
+    )
+
+
+def _all_queries(places: Places) -> tuple[Any, list[dict[str, Any]]]:
+    from dlm.workflow.findings import Filters, last_found, read_queries
+
+    found = last_found(places)
+    return found, read_queries(found.path, Filters())
+
+
+def _list(options: argparse.Namespace) -> int:
+    from dlm.listing import print_rows
+    from dlm.workflow.findings import STATES, last_found, read_queries
+    from dlm.workflow.waivers import read_waivers, told
+
+    places = find_places()
+    found = last_found(places)
+    not_resolved = tuple(state for state in STATES if state != "resolved")
+    queries = read_queries(found.path, _filters(options, not_resolved))
+    waivers = read_waivers(places.state, found.scope)
+    day = today()
+    for query in queries:
+        query["waiver"] = told(waivers, query, day)
+    if options.format != "table":
+        print_rows(queries, tuple(queries[0]) if queries else _LISTED, options.format)
+        return 0
+    for query in queries:
+        parts = (query["form"], query["record_key"])
+        query["record"] = " ".join(part for part in parts if part)
+        query["where"] = _where(query)
+        query["evidence"] = _short(query["evidence"])
+    print_rows(queries, _LISTED, "table")
+    source = "" if found.is_published else " of the last check, which was not published"
+    print(f"{len(queries)} queries{source}")
+    return 0
+
+
+def _where(query: dict[str, Any]) -> str:
+    if query["file"] is None:
+        return ""
+    return query["file"] if query["line"] is None else f"{query['file']}:{query['line']}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+
+
+def _show(options: argparse.Namespace) -> int:
+    import json
+
+    from dlm.workflow import log
+    from dlm.workflow.findings import by_id
+    from dlm.workflow.waivers import read_waivers, told
+
+    places = find_places()
+    found, queries = _all_queries(places)
+    query = by_id(queries, options.query)
+    query["waiver"] = told(read_waivers(places.state, found.scope), query, today())
+    done = [
+        entry
+        for entry in log.read_log(places.state)
+        if entry["scope"] == found.scope and _is_about(entry, query["query_id"])
+    ]
+    if options.format == "json":
+        print(json.dumps(query | {"log": done}, ensure_ascii=False, indent=1, default=str))
+        return 0
+    for name, value in query.items():
+        if value not in (None, ""):
+            print(f"{name + ':':<20}{value}")
+    for entry in done:
+        print(_told_entry(entry))
+    return 0
+
+
+def _is_about(entry: dict[str, Any], query_id: str) -> bool:
+    details = entry["details"]
+    replies = details.get("replies", [])
+    return details.get("query_id") == query_id or any(
+        reply["query_id"] == query_id for reply in replies
+    )
+
+
+def _told_entry(entry: dict[str, Any]) -> str:
+    why = f": {entry['reason']}" if entry["reason"] else ""
+    return f"{entry['at']}  {entry['account']['name']}  {entry['action']}{why}"
+
+
+def _export(options: argparse.Namespace) -> int:
+    from dlm import store
+    from dlm.workflow import log
+    from dlm.workflow.findings import STATES, last_found, read_queries
+    from dlm.workflow.lists import export
+
+    places = find_places()
+    found = last_found(places)
+    to_do = tuple(state for state in STATES if state not in ("resolved", "waived"))
+    queries = read_queries(found.path, _filters(options, to_do))
+    written = export(found.path, queries, options.out, options.format)
+    details = {
+        "files": {path.name: store.hash_file(path) for path in written},
+        "queries": len(queries),
+    }
+    with store.locked(places.state):
+        log.append(places.state, [log.Event("export", found.scope, "", details)])
+    for path in written:
+        print(path)
+    print(f"{len(queries)} queries in {len(written)} list(s)")
+    return 0
+
+
+def _import(options: argparse.Namespace) -> int:
+    from dlm.workflow.lists import import_replies
+
+    places = find_places()
+    found, queries = _all_queries(places)
+    for path in options.files:
+        new, known = import_replies(places.state, found.scope, queries, path)
+        print(f"{path}: {new} replies taken, {known} known before")
+    print("they show in quality.queries from the next build on")
+    return 0
+
+
+def _waive(options: argparse.Namespace) -> int:
+    from dlm.deliveries import parse_day
+    from dlm.workflow.waivers import waive
+
+    places = find_places()
+    found, queries = _all_queries(places)
+    entries = waive(
+        places.state,
+        found.scope,
+        queries,
+        options.queries,
+        options.reason,
+        parse_day(options.expires),
+        today(),
+    )
+    for entry in entries:
+        details = entry["details"]
+        print(f"{details['query_id']}: waiver until {details['expires']} proposed")
+    names = " ".join(entry["details"]["query_id"] for entry in entries)
+    print(f"not in force before another account runs: dlm queries approve {names}")
+    return 0
+
+
+def _approve(options: argparse.Namespace) -> int:
+    from dlm.workflow.waivers import approve
+
+    places = find_places()
+    found, queries = _all_queries(places)
+    entries = approve(places.state, found.scope, queries, options.queries, options.reason, today())
+    for entry in entries:
+        print(f"{entry['details']['query_id']}: waiver approved by {entry['account']['name']}")
+    print("it counts from the next build on")
+    return 0
+
+
+def _revoke(options: argparse.Namespace) -> int:
+    from dlm.workflow.findings import last_found
+    from dlm.workflow.waivers import revoke
+
+    places = find_places()
+    entries = revoke(places.state, last_found(places).scope, options.queries, options.reason)
+    for entry in entries:
+        print(f"{entry['details']['query_id']}: waiver revoked")
+    return 0
+
+
+def _log(options: argparse.Namespace) -> int:
+    if options.action == "verify":
+        return _verify()
+    from dlm.listing import print_rows
+    from dlm.workflow import log
+
+    entries = log.read_log(find_places().state)
+    rows = [
+        {
+            "n": entry["n"],
+            "at": entry["at"],
+            "account": entry["account"]["name"],
+            "uid": entry["account"]["uid"],
+            "action": entry["action"],
+            "scope": entry["scope"],
+            "about": log.subject(entry),
+            "reason": entry["reason"],
+        }
+        for entry in entries
+    ]
+    if options.format == "json":
+        print_rows(entries, tuple(entries[0]) if entries else (), "json")
+    else:
+        print_rows(rows, tuple(rows[0]) if rows else ("n",), options.format)
+    return 0
+
+
+def _verify() -> int:
+    from dlm.workflow.verify import verify
+
+    places = find_places()
+    entries, faults = verify(places)
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    if faults:
+        print(
+            f"the log of {places.state} was altered: {len(faults)} place(s); restore the store "
+            "from a backup",
+            file=sys.stderr,
+        )
+        return 1
+    print(f"{entries} entries, each as it was written; nothing is missing")
+    return 0

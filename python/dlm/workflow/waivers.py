@@ -1,0 +1,195 @@
+"""Waive a query, approve a waiver from another account, take one back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from dlm import store
+from dlm.errors import UsageError
+from dlm.workflow import log
+from dlm.workflow.account import Account, current_account
+from dlm.workflow.findings import by_id
+from dlm.workflow.standing import Known, Waiver, standing
+
+_REASON_LENGTH = 1000
+
+
+def checked_reason(text: str) -> str:
+    """A reason as it is logged: one line of text.
+
+    Raises:
+        UsageError: it is empty or too long.
+    """
+    reason = " ".join(text.split())
+    if not reason:
+        raise UsageError("say why: --reason TEXT may not be empty")
+    if len(reason) > _REASON_LENGTH:
+        raise UsageError(f"--reason is longer than {_REASON_LENGTH} characters")
+    return reason
+
+
+def waive(
+    state: Path,
+    scope: str,
+    queries: Sequence[dict[str, Any]],
+    query_ids: Sequence[str],
+    reason: str,
+    expires: date,
+    today: date,
+    account: Account | None = None,
+) -> list[log.Entry]:
+    """Propose waivers; none is in force before another account approves it.
+
+    Args:
+        state: the store.
+        scope: of the log: 'store' or 'seeds'.
+        queries: of the last build or check.
+        query_ids: which of them.
+        reason: why nothing is to be done.
+        expires: last day of the waiver.
+        today: day of the command.
+        account: who proposes; None for the account of this process.
+
+    Raises:
+        UsageError: a query cannot be waived; nothing was logged.
+    """
+    why = checked_reason(reason)
+    if expires < today:
+        raise UsageError(f"--expires {expires} has passed; name a day from {today} on")
+    with store.locked(state):
+        pending = _pending(state, scope)
+        events = []
+        for query in _chosen(queries, query_ids):
+            if query["state"] == "resolved":
+                raise UsageError(f"{query['query_id']} is resolved; there is nothing to waive")
+            for waiver in pending:
+                if _is_about(waiver, query) and waiver.expires >= today.isoformat():
+                    raise UsageError(
+                        f"a waiver of {query['query_id']} until {waiver.expires} was proposed by "
+                        f"{waiver.proposed['account']['name']} and waits for approval; approve or "
+                        "revoke it first"
+                    )
+            details = {
+                name: query[name]
+                for name in ("query_id", "rule_id", "site_id", "record_key", "evidence_hash")
+            }
+            events.append(
+                log.Event("waive", scope, why, details | {"expires": expires.isoformat()})
+            )
+        return log.append(state, events, account)
+
+
+def approve(
+    state: Path,
+    scope: str,
+    queries: Sequence[dict[str, Any]],
+    query_ids: Sequence[str],
+    reason: str,
+    today: date,
+    account: Account | None = None,
+) -> list[log.Entry]:
+    """Approve the proposed waivers of queries.
+
+    Raises:
+        UsageError: a query has none, it was proposed by the same account, has expired, or its
+            evidence changed; nothing was logged.
+    """
+    who = account or current_account()
+    with store.locked(state):
+        pending = _pending(state, scope)
+        events = []
+        for query in _chosen(queries, query_ids):
+            name = query["query_id"]
+            of_query = [waiver for waiver in pending if waiver.query_id == name]
+            if not of_query:
+                raise UsageError(
+                    f"no waiver of {name} waits for approval; propose one with: dlm queries waive"
+                )
+            waiver = of_query[-1]
+            if who.is_same(waiver.proposed["account"]):
+                raise UsageError(
+                    f"the waiver of {name} was proposed by {who.name}, and the account that "
+                    "proposed it cannot approve it; ask a colleague to run: "
+                    f"dlm queries approve {name}"
+                )
+            if waiver.evidence_hash != query["evidence_hash"]:
+                raise UsageError(
+                    f"the waiver of {name} has lapsed: what was found is another now "
+                    f"({query['evidence']}); propose a new one"
+                )
+            if waiver.expires < today.isoformat():
+                raise UsageError(
+                    f"the waiver of {name} expired on {waiver.expires}; propose a new one"
+                )
+            details = {"query_id": name, "waiver": waiver.number}
+            events.append(log.Event("approve", scope, " ".join(reason.split()), details))
+        return log.append(state, events, account)
+
+
+def revoke(
+    state: Path,
+    scope: str,
+    query_ids: Sequence[str],
+    reason: str,
+    account: Account | None = None,
+) -> list[log.Entry]:
+    """Take back every waiver of queries, approved or not; any account may.
+
+    Raises:
+        UsageError: a query has no waiver; nothing was logged.
+    """
+    why = checked_reason(reason)
+    with store.locked(state):
+        waivers = read_waivers(state, scope)
+        events = []
+        for query_id in dict.fromkeys(query_ids):
+            of_query = [waiver for waiver in waivers if waiver.query_id == query_id]
+            if not of_query:
+                raise UsageError(f"there is no waiver of {query_id}")
+            events += [
+                log.Event("revoke", scope, why, {"query_id": query_id, "waiver": waiver.number})
+                for waiver in of_query
+            ]
+        return log.append(state, events, account)
+
+
+def told(waivers: Sequence[Waiver], query: dict[str, Any], today: date) -> str:
+    """What the log says of a query's waiver today, in a few words; empty where it says nothing."""
+    of_query = [waiver for waiver in waivers if waiver.query_id == query["query_id"]]
+    if not of_query:
+        return ""
+    standing_ones = [waiver for waiver in of_query if _is_about(waiver, query)]
+    if not standing_ones:
+        return "lapsed: evidence changed"
+    in_time = [waiver for waiver in standing_ones if waiver.expires >= today.isoformat()]
+    if not in_time:
+        return f"expired {standing_ones[-1].expires}"
+    for waiver in reversed(in_time):
+        if waiver.approved:
+            return f"until {waiver.expires}, approved by {waiver.approved['account']['name']}"
+    last = in_time[-1]
+    return f"until {last.expires}, proposed by {last.proposed['account']['name']}, not approved"
+
+
+def read_waivers(state: Path, scope: str) -> list[Waiver]:
+    """The waivers that were not revoked, oldest first."""
+    now = standing(Known(scope).of(log.read_log(state)))
+    return [waiver for waiver in now.waivers.values() if not waiver.is_revoked]
+
+
+def _pending(state: Path, scope: str) -> list[Waiver]:
+    return [waiver for waiver in read_waivers(state, scope) if waiver.approved is None]
+
+
+def _is_about(waiver: Waiver, query: dict[str, Any]) -> bool:
+    """Whether a waiver is about what is found now."""
+    same_query = waiver.query_id == query["query_id"]
+    return same_query and waiver.evidence_hash == query["evidence_hash"]
+
+
+def _chosen(queries: Sequence[dict[str, Any]], query_ids: Sequence[str]) -> list[dict[str, Any]]:
+    found = {query["query_id"]: query for query in (by_id(queries, each) for each in query_ids)}
+    return list(found.values())
