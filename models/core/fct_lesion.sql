@@ -58,6 +58,7 @@ select
     reference.reference_standard,
     reference.reference_verdict,
     reference.reference_reason,
+    reference.reference_adjudication_id,
     reference.reference_date,
     reference.regrowth_date,
     reference.days_to_regrowth,

@@ -30,6 +30,7 @@ select
     reads.reader_role,
     coalesce(reads.reader_role = 'central', false) as is_central,
     reads.is_blinded,
+    reads.adjudication_id,
 
     ---------- acquisition
     reads.conditions_met,

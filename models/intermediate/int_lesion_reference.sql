@@ -11,6 +11,20 @@ surveillance as (select * from {{ ref('int_lesion_surveillance') }}),
 
 later_treatments as (select * from {{ ref('int_later_treatments') }}),
 
+-- Only where specimens of a lesion oppose each other is there something to adjudicate.
+adjudications as (
+    select
+        lesion_id,
+        adjudication_id,
+        case verdict
+            when 'viable' then 'viable_cells'
+            when 'nonviable' then 'no_viable_cells'
+            else 'pathology_not_evaluable'
+        end as adjudicated_reason
+    from {{ ref('load_adjudications') }}
+    where kind = 'reference'
+),
+
 joined as (
     select
         lesions.lesion_id,
@@ -22,7 +36,9 @@ joined as (
         dispositions.specimen_id,
         coalesce(later_treatments.was_resected_later, false) as was_resected_later,
         later_treatments.later_resection_date,
-        pathology.pathology_reason,
+        coalesce(adjudications.adjudicated_reason, pathology.pathology_reason)
+            as pathology_reason,
+        adjudications.adjudication_id as reference_adjudication_id,
         pathology.pathology_date,
         surveillance.regrowth_date,
         surveillance.days_to_regrowth,
@@ -33,6 +49,10 @@ joined as (
     from lesions
     left join dispositions on lesions.lesion_id = dispositions.lesion_id
     left join pathology on lesions.lesion_id = pathology.lesion_id
+    left join adjudications
+        on
+            pathology.lesion_id = adjudications.lesion_id
+            and pathology.specimens_oppose
     left join surveillance on lesions.lesion_id = surveillance.lesion_id
     left join later_treatments on lesions.lesion_id = later_treatments.lesion_id
 ),
@@ -88,6 +108,7 @@ select
         else 'indeterminate'
     end as reference_verdict,
     reference_reason,
+    reference_adjudication_id,
     case reference_reason
         when 'regrowth_at_spot' then regrowth_date
         when 'no_regrowth_by_limit' then settling_imaging_date

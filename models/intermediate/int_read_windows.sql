@@ -1,6 +1,66 @@
 with
 
-reads as (select * from {{ ref('int_reads') }}),
+site_reads as (select * from {{ ref('int_reads') }}),
+
+adjudicated_reads as (select * from {{ ref('int_adjudicated_reads') }}),
+
+reads as (
+    select
+        read_key,
+        lesion_key,
+        lesion_id,
+        patient_id,
+        lesion_no,
+        modality,
+        timepoint,
+        read_date,
+        read_date_lower,
+        read_date_upper,
+        read_status,
+        verdict,
+        verdict_reason,
+        size_mm,
+        size_status,
+        reader_id,
+        reader_role,
+        is_blinded,
+        conditions_met,
+        conditions_reason,
+        contrast_given,
+        slice_thickness_mm,
+        record_key,
+        payload_hash,
+        cast(null as string) as adjudication_id
+    from site_reads
+    union all
+    select
+        read_key,
+        lesion_key,
+        lesion_id,
+        patient_id,
+        lesion_no,
+        modality,
+        timepoint,
+        read_date,
+        read_date_lower,
+        read_date_upper,
+        read_status,
+        verdict,
+        verdict_reason,
+        size_mm,
+        size_status,
+        reader_id,
+        reader_role,
+        is_blinded,
+        conditions_met,
+        conditions_reason,
+        contrast_given,
+        slice_thickness_mm,
+        record_key,
+        payload_hash,
+        adjudication_id
+    from adjudicated_reads
+),
 
 lesions as (select * from {{ ref('int_lesion_records') }}),
 
@@ -78,6 +138,7 @@ select
     reads.slice_thickness_mm,
     reads.record_key,
     reads.payload_hash,
+    reads.adjudication_id,
 
     ---------- window and rank
     judged.outside_reason is null as is_in_window,

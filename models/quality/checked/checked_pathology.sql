@@ -15,6 +15,13 @@ dispositions as (
     group by lesion_id, specimen_id
 ),
 
+-- What was adjudicated is settled.
+adjudicated as (
+    select distinct lesion_id
+    from {{ ref('load_adjudications') }}
+    where kind = 'reference'
+),
+
 -- The largest size at the last imaging before surgery; a lesion too small to measure has none.
 last_sizes as (
     select
@@ -54,8 +61,11 @@ select
     coalesce(
         dispositions.surgery_date, lesions.resection_date, lesions.later_resection_date
     ) as removal_date,
-    coalesce(lesions.has_viable_specimen and lesions.has_nonviable_specimen, false)
-        as has_opposed_specimens,
+    coalesce(
+        lesions.has_viable_specimen and lesions.has_nonviable_specimen
+        and adjudicated.lesion_id is null,
+        false
+    ) as has_opposed_specimens,
     last_sizes.size_mm as last_size_mm
 from records
 left join lesions on records.lesion_id = lesions.lesion_id
@@ -63,4 +73,5 @@ left join dispositions
     on
         records.lesion_id = dispositions.lesion_id
         and records.specimen_id = dispositions.specimen_id
+left join adjudicated on records.lesion_id = adjudicated.lesion_id
 left join last_sizes on records.lesion_id = last_sizes.lesion_id

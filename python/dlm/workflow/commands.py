@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from dlm.errors import UsageError
 from dlm.project import Places, find_places
 
 Add = Callable[[str, object, str], argparse.ArgumentParser]
@@ -34,18 +35,26 @@ _WIDEST = 60
 def add_commands(add: Add) -> None:
     """Add the workflow's commands to the command line."""
     _add_queries(add)
+    _add_adjudicate(add)
     _add_log(add)
+
+
+def _actions(parser: argparse.ArgumentParser) -> Callable[[str, object, str], Any]:
+    """A way to add the actions of a command."""
+    parser.set_defaults(parser=parser)
+    actions = parser.add_subparsers(metavar="ACTION")
+
+    def action(name: str, run: object, text: str) -> argparse.ArgumentParser:
+        added = actions.add_parser(name, help=text, description=text)
+        added.set_defaults(run=run)
+        return added
+
+    return action
 
 
 def _add_queries(add: Add) -> None:
     queries = add("queries", _needs_action, "what the rules found: list, export, import, waive")
-    queries.set_defaults(parser=queries)
-    actions = queries.add_subparsers(metavar="ACTION")
-
-    def action(name: str, run: object, text: str) -> argparse.ArgumentParser:
-        parser = actions.add_parser(name, help=text, description=text)
-        parser.set_defaults(run=run)
-        return parser
+    action = _actions(queries)
 
     def filters(parser: argparse.ArgumentParser, states: str) -> None:
         for name in ("site", "rule", "severity"):
@@ -84,6 +93,36 @@ def _add_queries(add: Add) -> None:
     revoke = action("revoke", _revoke, "take waivers back")
     revoke.add_argument("queries", nargs="+", metavar="QUERY")
     revoke.add_argument("--reason", required=True, metavar="TEXT")
+
+
+def _add_adjudicate(add: Add) -> None:
+    parser = add("adjudicate", _needs_action, "settle discordant reads and references")
+    action = _actions(parser)
+
+    listing = action("list", _adjudicate_list, "what waits for adjudication")
+    listing.add_argument("--format", choices=["table", "csv", "json"], default="table")
+
+    read = action("read", _adjudicate, "settle an exam whose local readers disagree")
+    read.add_argument("lesion", metavar="LESION")
+    read.add_argument("modality", metavar="MODALITY")
+    read.add_argument("timepoint", metavar="TIMEPOINT")
+    read.add_argument(
+        "--verdict", required=True, choices=["visible", "not_visible", "not_evaluable"]
+    )
+    read.add_argument("--because", metavar="WHY", help="for not_evaluable: motion, artefact, ...")
+
+    reference = action("reference", _adjudicate, "settle specimens with opposite verdicts")
+    reference.add_argument("lesion", metavar="LESION")
+    reference.add_argument(
+        "--verdict", required=True, choices=["viable", "nonviable", "indeterminate"]
+    )
+    for parser, kind in ((read, "read"), (reference, "reference")):
+        parser.add_argument("--reason", required=True, metavar="TEXT")
+        parser.set_defaults(kind=kind)
+
+    withdraw = action("withdraw", _withdraw, "take an adjudication back")
+    withdraw.add_argument("adjudication", metavar="ADJUDICATION")
+    withdraw.add_argument("--reason", required=True, metavar="TEXT")
 
 
 def _add_log(add: Add) -> None:
@@ -279,6 +318,59 @@ def _revoke(options: argparse.Namespace) -> int:
     entries = revoke(places.state, last_found(places).scope, options.queries, options.reason)
     for entry in entries:
         print(f"{entry['details']['query_id']}: waiver revoked")
+    return 0
+
+
+def _adjudicate_list(options: argparse.Namespace) -> int:
+    from dlm.listing import print_rows
+    from dlm.workflow.adjudication import awaited
+    from dlm.workflow.findings import last_found
+
+    waiting = awaited(last_found(find_places()).path)
+    columns = (
+        "kind", "site_id", "patient_id", "lesion_id", "modality", "timepoint", "exam_date",
+        "evidence",
+    )  # fmt: skip
+    print_rows(waiting, columns, options.format)
+    if options.format == "table":
+        print(f"{len(waiting)} wait for adjudication")
+    return 0
+
+
+def _adjudicate(options: argparse.Namespace) -> int:
+    from dlm.workflow.adjudication import NOT_EVALUABLE_REASONS, Decision, adjudicate, awaited
+    from dlm.workflow.findings import last_found
+
+    subject: dict[str, str | None] = {"kind": options.kind, "lesion_id": options.lesion}
+    because = None
+    if options.kind == "read":
+        subject |= {"modality": options.modality, "timepoint": options.timepoint}
+        because = options.because
+        if because is not None and because not in NOT_EVALUABLE_REASONS:
+            raise UsageError(f"--because is one of {', '.join(NOT_EVALUABLE_REASONS)}")
+    places = find_places()
+    found = last_found(places)
+    entry = adjudicate(
+        places.state,
+        found.scope,
+        awaited(found.path),
+        subject,
+        Decision(options.verdict, because, options.reason),
+    )
+    details = entry["details"]
+    print(f"{details['adjudication_id']}: {options.lesion} adjudicated as {details['verdict']}")
+    print("it counts from the next build on")
+    return 0
+
+
+def _withdraw(options: argparse.Namespace) -> int:
+    from dlm.workflow.adjudication import withdraw
+    from dlm.workflow.findings import last_found
+
+    places = find_places()
+    scope = last_found(places).scope
+    withdraw(places.state, scope, options.adjudication, options.reason)
+    print(f"{options.adjudication} withdrawn; it counts no more from the next build on")
     return 0
 
 
