@@ -1,5 +1,5 @@
 -- Of conflicting duplicates (rule GN03) the greatest payload hash wins, whatever the order of
--- files.
+-- files. A record that a build was told to keep out, for an open S1 query, has no winner.
 with
 {%- for form in form_names() %}
 
@@ -29,10 +29,36 @@ contested as (
     union all
     {%- endif %}
     {%- endfor %}
+),
+
+excluded as (
+    select distinct
+        form,
+        record_key
+    from {{ ref('load_s1_exclusions') }}
+),
+
+settled as (
+    select
+        contested.form,
+        contested.record_key,
+        contested.winner
+    from contested
+    left join excluded
+        on
+            contested.form = excluded.form
+            and contested.record_key = excluded.record_key
+    where excluded.record_key is null
+    union all
+    select
+        form,
+        record_key,
+        'excluded' as winner
+    from excluded
 )
 
 select
     form,
     record_key,
     winner
-from contested
+from settled

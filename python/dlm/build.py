@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -24,7 +26,7 @@ from dlm.history import write_history
 from dlm.project import Places, code_revision
 from dlm.reading import LoadedFile
 from dlm.workers import Worker
-from dlm.workflow import inputs, snapshots
+from dlm.workflow import findings, gate, inputs, snapshots
 from dlm.workflow.inputs import Basis
 from dlm.workflow.standing import Known
 
@@ -51,6 +53,15 @@ _LIBRARIES = (
 )
 
 
+_FOUND_BEFORE = (
+    "path:models/quality/checked",
+    "path:models/quality/rules",
+    "path:models/quality/workflow",
+    "conflicting_duplicates",
+)
+"""Models that say what the rules found; they are not run again when records are left out."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What the user asked of a build.
@@ -63,6 +74,7 @@ class Options:
         received: day the deliveries count as received.
         strict: stop when any record goes to quarantine.
         target: output of dbt's profile that the models run on: duckdb, or one of Spark's.
+        exclude_open_s1: publish without the records that have an open S1 query.
         records: whether what is found is added to the history of quality.
     """
 
@@ -72,6 +84,7 @@ class Options:
     received: date | None = None
     strict: bool = False
     target: str = "duckdb"
+    exclude_open_s1: bool = False
     records: bool = True
 
 
@@ -80,9 +93,25 @@ class Summary:
     """What a build ended with, for the closing words."""
 
     records: int
+    excluded: int
     quarantined: int
     warnings: list[str]
     figures: list[str]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a check found.
+
+    Attributes:
+        records: read.
+        counts: open queries by severity and site, gravest first.
+        blocking: the open S1 queries.
+    """
+
+    records: int
+    counts: list[dict[str, Any]]
+    blocking: list[gate.OpenQuery]
 
 
 def build(places: Places, options: Options, console: Console) -> Summary:
@@ -98,18 +127,60 @@ def build(places: Places, options: Options, console: Console) -> Summary:
         missing = spark.missing_parts(options.target)
         if missing:
             raise UsageError(f"--target {options.target} cannot run here: {missing}")
-    places.out.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(places.out / ".build.lock")
+        if options.exclude_open_s1:
+            raise UsageError("--exclude-open-s1 needs the target duckdb")
+    with _alone_in(places.out):
+        return _build(places, options, console)
+
+
+def check(places: Places, options: Options, console: Console) -> Findings:
+    """Everything of the main job up to the checks, without publishing.
+
+    What was found is kept for the stewards (`dlm queries`) until a build is published.
+
+    Raises:
+        BlockedError: a model, a data test or an expectation could not run or broke.
+        DeliveryRefused: a file cannot be loaded.
+        DlmError: anything else that stops the check.
+    """
+    with _alone_in(places.out):
+        prepared = places.out / ".next"
+        prepared.mkdir()
+        with Worker("dlm.quality.worker") as checker:
+            loaded, basis = _load(places, options, console)
+            _refuse_failures(_run_dbt(places, options, console))
+            stamp = _stamp(places, options, loaded)
+            console.step("Checks")
+            out = str(prepared / "quality")
+            checker.ask({"database": str(places.work), "stamp": stamp, "out": out})
+            _keep_findings(places, options, basis)
+            checks = checker.answer()
+        shutil.rmtree(prepared, ignore_errors=True)
+        _refuse_broken(checks)
+        connection = duckdb.connect(str(places.work), read_only=True)
+        try:
+            counts = gate.counted(connection)
+            blocking = gate.open_queries(connection, ("S1",))
+        finally:
+            connection.close()
+    return Findings(sum(file.records_in for file in loaded), counts, blocking)
+
+
+@contextlib.contextmanager
+def _alone_in(out: Path) -> Iterator[None]:
+    """Hold the folder of outputs, with what a killed build left in it put in order."""
+    out.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(out / ".build.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise DlmError(f"another build is running in {places.out}; wait for it to end") from None
+        raise DlmError(f"another build is running in {out}; wait for it to end") from None
     try:
-        finish_interrupted_publish(places.out)
-        return _build(places, options, console)
+        finish_interrupted_publish(out)
+        yield
     except (OSError, duckdb.IOException) as error:
         raise DlmError(
-            f"cannot read or write below {places.out}: {error}; what was published before is "
+            f"cannot read or write below {out}: {error}; what was published before is "
             "untouched: make room or get the right to write, then build again"
         ) from error
     finally:
@@ -123,6 +194,7 @@ def finish_interrupted_publish(out: Path) -> None:
         snapshots.record(prepared)
         left = [name for name in OUTPUTS if (prepared / name).exists()]
         publish.put_in_place(prepared, out, left)
+        findings.forget_unpublished(out)
     shutil.rmtree(prepared, ignore_errors=True)
 
 
@@ -136,42 +208,52 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
         loaded, basis = _load(places, options, console)
         outcomes = _run_dbt(places, options, console)
         _refuse_failures(outcomes)
-        stamp = _stamp(places, options, loaded)
+        excluded = _pass_gate(places, options, basis)
+        if excluded:
+            console.note(f"{len(excluded)} record(s) with open S1 queries are left out")
+            outcomes = _run_dbt(places, options, console, again=True)
+            _refuse_failures(outcomes)
+        stamp = _stamp(places, options, loaded, len(excluded))
+        note = (
+            f"{len(excluded)} records with open S1 queries are left out of this build."
+            if excluded
+            else ""
+        )
         request = {"database": str(places.work), "stamp": stamp}
         console.step("Checks, figures and documentation")
         checker.ask(request | {"out": str(prepared / "quality")})
         statistician.ask({"database": str(places.work)})
         drawer.ask(request | {"task": "figures", "out": str(prepared)})
         candidate = prepared / "warehouse.duckdb"
-        publish.copy_warehouse(places.work, candidate)
+        publish.copy_warehouse(places.work, candidate, note)
         _write_docs(places, options.target, prepared)
         checks = checker.answer()
         drawn = drawer.answer()
         _add_check_results(candidate, checks["results"])
         failed = _add_statistics(candidate, statistician.answer()["tables"])
-        if checks["blocking"]:
-            raise BlockedError(
-                "blocking expectations failed; nothing was published:\n"
-                + "\n".join(f"  {line}" for line in checks["blocking"])
-            )
+        _refuse_broken(checks)
         console.step("Report and publication")
         drawer.ask(
             {"database": str(candidate), "stamp": stamp, "task": "report", "out": str(prepared)}
         )
-        publish.write_parquet(candidate, prepared / "parquet")
+        publish.write_parquet(candidate, prepared / "parquet", note)
         tables = publish.table_digests(candidate)
         drawer.answer()
     publish.write_manifest(
         prepared / "manifest.json", _manifest(options, loaded, basis, stamp, tables, prepared)
     )
     if _has_history(places, options, basis):
-        snapshots.prepare(places.work, prepared, places.state, basis.as_snapshot())
+        snapshots.prepare(
+            places.work, prepared, places.state, basis.as_snapshot(), sorted(excluded)
+        )
     (prepared / _COMMITTED).touch()
     snapshots.record(prepared)
     publish.put_in_place(prepared, places.out, OUTPUTS)
+    findings.forget_unpublished(places.out)
     shutil.rmtree(prepared, ignore_errors=True)
     return Summary(
         records=sum(file.records_in for file in loaded),
+        excluded=len(excluded),
         quarantined=sum(len(file.quarantined) for file in loaded),
         warnings=[
             f"{outcome.name}: {outcome.failures} record(s)"
@@ -182,6 +264,57 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
         + failed,
         figures=drawn["figures"],
     )
+
+
+def _pass_gate(places: Places, options: Options, basis: Basis) -> set[tuple[str, str]]:
+    """Let a build pass that no open S1 query stands against.
+
+    Returns:
+        Form and key of the records to be left out; the work database is told of them.
+
+    Raises:
+        BlockedError: an S1 query is open, and its record is not to be, or cannot be, left out.
+    """
+    connection = duckdb.connect(str(places.work))
+    try:
+        blocking = gate.open_queries(connection, ("S1",))
+        if not blocking:
+            return set()
+        records, stuck = gate.exclusions(connection, blocking)
+        if options.exclude_open_s1 and not stuck:
+            inputs.write_exclusions(connection, records)
+            return {(form, key) for form, key, _ in records}
+    finally:
+        connection.close()
+    _keep_findings(places, options, basis)
+    if options.exclude_open_s1:
+        raise BlockedError(
+            f"{len(stuck)} open S1 queries are about no record that can be left out; nothing was "
+            f"published:\n{gate.told(stuck)}"
+        )
+    raise BlockedError(
+        f"{len(blocking)} S1 queries are open; nothing was published:\n{gate.told(blocking)}\n"
+        "have them corrected and delivered again; or waive them (dlm queries waive, then approve); "
+        "or publish without these records: dlm build --exclude-open-s1"
+    )
+
+
+def _keep_findings(places: Places, options: Options, basis: Basis) -> None:
+    """Keep what was found, though nothing is published: for the stewards, and in the history."""
+    findings.keep_unpublished(places.work, places.out, basis.in_manifest())
+    if _has_history(places, options, basis):
+        prepared = places.out / ".next"
+        snapshots.prepare(places.work, prepared, places.state, basis.as_snapshot())
+        snapshots.record(prepared)
+
+
+def _refuse_broken(checks: dict[str, Any]) -> None:
+    """Stop where an expectation stops publication."""
+    if checks["blocking"]:
+        raise BlockedError(
+            "blocking expectations failed; nothing was published:\n"
+            + "\n".join(f"  {line}" for line in checks["blocking"])
+        )
 
 
 def _has_history(places: Places, options: Options, basis: Basis) -> bool:
@@ -257,12 +390,28 @@ def _last_day(until: store.Until, entries: list[store.Entry]) -> date | None:
     return until
 
 
-def _run_dbt(places: Places, options: Options, console: Console) -> list[warehouse.NodeOutcome]:
+def _run_dbt(
+    places: Places, options: Options, console: Console, again: bool = False
+) -> list[warehouse.NodeOutcome]:
+    """Run dbt on the work database; `again` runs only what follows from records left out.
+
+    What the rules found stays as it was found: a record that is left out has not been mended.
+    """
     console.step("Building models and running data tests (dbt)")
     variables: dict[str, Any] = {"loaded_by_dlm": True}
     if options.cutoff is not None:
         variables["cutoff"] = options.cutoff.isoformat()
     cache = _cache(places, options.target)
+    if again:
+        return warehouse.run_dbt(
+            places.project,
+            places.work,
+            cache,
+            variables,
+            console.count,
+            exclude=_FOUND_BEFORE,
+            select=["load_s1_exclusions+"],
+        )
     if options.target == "duckdb":
         return warehouse.run_dbt(places.project, places.work, cache, variables, console.count)
     return spark.run_on_spark(
@@ -288,7 +437,9 @@ def _refuse_failures(outcomes: list[warehouse.NodeOutcome]) -> None:
         )
 
 
-def _stamp(places: Places, options: Options, loaded: list[LoadedFile]) -> dict[str, Any]:
+def _stamp(
+    places: Places, options: Options, loaded: list[LoadedFile], excluded: int = 0
+) -> dict[str, Any]:
     connection = duckdb.connect(str(places.work), read_only=True)
     try:
         settings = dict(
@@ -305,6 +456,7 @@ def _stamp(places: Places, options: Options, loaded: list[LoadedFile]) -> dict[s
         "code_revision": code_revision(places.project),
         "input_digest": hashlib.sha256(hashed.encode()).hexdigest()[:16],
         "notes": [],
+        "excluded_records": excluded,
     }
 
 

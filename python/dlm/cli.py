@@ -87,6 +87,11 @@ def _parser() -> argparse.ArgumentParser:
         help="build from the deliveries received by DATE, or up to the delivery ID",
     )
     build.add_argument("--received", metavar="DATE", help="day the delivery counts as received")
+    build.add_argument(
+        "--exclude-open-s1",
+        action="store_true",
+        help="publish without the records that have an open S1 query; stamped on every output",
+    )
     build.add_argument("--strict", action="store_true", help="stop if any record is quarantined")
     build.add_argument(
         "--target",
@@ -102,6 +107,14 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument("--received", metavar="DATE", help="day it counts as received")
     load.add_argument("--strict", action="store_true", help="refuse if any record is quarantined")
     load.add_argument("--quiet", action="store_true", help="no progress")
+
+    check = add("check", _check, "run every check on the current deliveries, without publishing")
+    check.add_argument("--deliveries", type=Path, metavar="DIR", help="load this delivery first")
+    check.add_argument("--received", metavar="DATE", help="day the delivery counts as received")
+    check.add_argument("--cutoff", metavar="DATE", help="clinical dates after DATE do not count")
+    check.add_argument("--as-of", metavar="DATE|ID|latest", help="as in dlm build")
+    check.add_argument("--out", metavar="DIR", help="where outputs go (default: build/)")
+    check.add_argument("--quiet", action="store_true", help="no progress")
 
     contract = add("contract", _contract, "check the sources' contracts")
     contract.add_argument("action", choices=["check", "show"])
@@ -179,12 +192,15 @@ def _build(options: argparse.Namespace) -> int:
             as_of=options.as_of,
             received=parse_day(options.received) if options.received else None,
             strict=options.strict,
+            exclude_open_s1=options.exclude_open_s1,
             target=options.target,
         ),
         console,
     )
     console.end()
     print(f"{summary.records} records read, {summary.quarantined} quarantined.")
+    if summary.excluded:
+        print(f"{summary.excluded} records with open S1 queries are left out of every number.")
     if summary.warnings:
         print(f"{len(summary.warnings)} check(s) have findings for the stewards; none blocks.")
     for what, name in (
@@ -245,6 +261,40 @@ def _load(options: argparse.Namespace) -> int:
         print(f"against the files it takes the place of: {counted(changes)}")
         for line in told(changes):
             print(f"  {line}")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from dlm.build import Options, check
+    from dlm.deliveries import parse_day, parse_until
+    from dlm.listing import print_rows
+    from dlm.store import read_ledger
+    from dlm.workflow.gate import told
+
+    places = find_places(options.out)
+    parse_until(options.as_of)
+    # Without being told, what is current is what was delivered; the seeds, where nothing was.
+    as_of = options.as_of or ("latest" if read_ledger(places.state) else None)
+    console = Console(options.quiet)
+    found = check(
+        places,
+        Options(
+            deliveries=options.deliveries,
+            cutoff=parse_day(options.cutoff) if options.cutoff else None,
+            as_of=as_of,
+            received=parse_day(options.received) if options.received else None,
+        ),
+        console,
+    )
+    console.end()
+    of_what = "the deliveries" if as_of or options.deliveries else "the seeds"
+    print(f"{found.records} records of {of_what} checked; nothing was published.")
+    print_rows(found.counts, ("severity", "site_id", "open_queries", "rules"), "table")
+    if found.blocking:
+        print(f"{len(found.blocking)} S1 queries are open; dlm build would not publish:")
+        print(told(found.blocking))
+        return 1
+    print("No S1 query is open; see: dlm queries list")
     return 0
 
 

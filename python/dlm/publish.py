@@ -26,8 +26,14 @@ STORAGE_VERSION = "v1.0.0"
 """Analysts' clients are older than our engine: DuckDB 1.0 and later open this version."""
 
 
-def copy_warehouse(work: Path, target: Path) -> None:
-    """Copy the published schemas with their comments into a new file older clients can open."""
+def copy_warehouse(work: Path, target: Path, note: str = "") -> None:
+    """Copy the published schemas with their comments into a new file older clients can open.
+
+    Args:
+        work: the work database.
+        target: the file to write.
+        note: what is said of every table after its own comment.
+    """
     target.unlink(missing_ok=True)
     connection = duckdb.connect()
     try:
@@ -41,7 +47,8 @@ def copy_warehouse(work: Path, target: Path) -> None:
             connection.execute(
                 f"create table published.{name} as select * from work.{name} order by all"
             )
-            comment_on(connection, "table", f"published.{name}", comment)
+            told = f"{comment or ''} {note}".strip()
+            comment_on(connection, "table", f"published.{name}", told)
             for column, text in connection.execute(
                 "select column_name, comment from duckdb_columns() where database_name = 'work' "
                 "and schema_name = ? and table_name = ? and comment is not null",
@@ -100,8 +107,15 @@ def add_table(
         connection.close()
 
 
-def write_parquet(warehouse: Path, out: Path) -> None:
-    """Every published table as one Parquet file, rows in total order: <schema>/<table>.parquet."""
+def write_parquet(warehouse: Path, out: Path, note: str = "") -> None:
+    """Every published table as one Parquet file, rows in total order: <schema>/<table>.parquet.
+
+    Args:
+        warehouse: the published tables.
+        out: folder to write to.
+        note: written into the metadata of every file as `note`, unless empty.
+    """
+    kept = f", kv_metadata {{note: '{note}'}}" if note else ""
     connection = duckdb.connect(str(warehouse), read_only=True)
     try:
         database = connection.execute("select current_database()").fetchall()[0][0]
@@ -110,7 +124,7 @@ def write_parquet(warehouse: Path, out: Path) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             connection.execute(
                 f'copy (select * from {schema}."{table}" order by all) '
-                f"to '{escaped(folder / f'{table}.parquet')}' (format parquet)"
+                f"to '{escaped(folder / f'{table}.parquet')}' (format parquet{kept})"
             )
     finally:
         connection.close()

@@ -12,7 +12,8 @@ class Stamp:
 
     `synthetic` marks data made by `dlm synth`. `cutoff` is the last clinical date that counts (ISO;
     None: no limit). `version` is the package's, `derivation_version` that of the rules,
-    `code_revision` the commit (empty when unknown), `input_digest` the sha256 of the input.
+    `code_revision` the commit (empty when unknown), `input_digest` the sha256 of the input,
+    `excluded_records` how many records were kept out because of an open S1 query.
     """
 
     synthetic: bool
@@ -22,6 +23,7 @@ class Stamp:
     code_revision: str
     input_digest: str
     notes: tuple[str, ...] = ()
+    excluded_records: int = 0
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Stamp:

@@ -47,6 +47,7 @@ def run_dbt(
     command: str = "build",
     target: str = "duckdb",
     exclude: Sequence[str] = (),
+    select: Sequence[str] = (),
 ) -> list[NodeOutcome]:
     """Build every model and run every data test on the loaded raw tables.
 
@@ -59,6 +60,7 @@ def run_dbt(
         command: dbt's command: build, or seed for the reference tables alone.
         target: output of the profile.
         exclude: what else to leave out, in dbt's words.
+        select: what alone to run, in dbt's words; everything when empty.
 
     Returns:
         One outcome per node that ran.
@@ -100,6 +102,7 @@ def run_dbt(
             "--exclude",
             *_NOT_HERE,
             *exclude,
+            *(["--select", *select] if select else []),
             "--vars",
             json.dumps(variables, sort_keys=True),
         ]

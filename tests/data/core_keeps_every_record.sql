@@ -1,9 +1,17 @@
--- Without a cut-off every record key of staging reaches its core table.
+-- Without a cut-off every record key of staging reaches its core table, but those that the build
+-- was told to keep out.
 {%- if var('cutoff') %}
 select cast(null as string) as record_key
 where false
 {%- else %}
 with
+
+excluded as (
+    select
+        form,
+        record_key
+    from {{ ref('load_s1_exclusions') }}
+),
 {%- for form, table, key in [
     ('registration', 'dim_patient', "patient_id"),
     ('lesion', 'fct_lesion', "lesion_key"),
@@ -23,9 +31,11 @@ with
     {%- for source in source_names() %}
     select {{ expected }} as record_key
     from {{ ref('stg_' ~ source ~ '__' ~ form) }}
-    {%- if form in ('registration', 'lesion') %}
-    where {{ 'patient_id' if form == 'registration' else 'lesion_id' }} is not null
-    {%- endif %}
+    where
+        record_key not in (select record_key from excluded where form = '{{ form }}')
+        {%- if form in ('registration', 'lesion') %}
+        and {{ 'patient_id' if form == 'registration' else 'lesion_id' }} is not null
+        {%- endif %}
     {%- if not loop.last %}
     union
     {%- endif %}

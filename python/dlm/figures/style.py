@@ -139,6 +139,8 @@ def stamp_line(stamp: Stamp) -> str:
     ]
     if stamp.synthetic:
         parts.append("SYNTHETIC DATA, no real patients")
+    if stamp.excluded_records:
+        parts.append(f"{stamp.excluded_records} records with open S1 queries left out")
     return "; ".join([*parts, *stamp.notes]) + "."
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,6 +33,8 @@ class OpenQuery:
         query_id: of the query.
         rule_id: of the rule.
         site_id: that answers.
+        patient_id: it is about; None where it is about no single one.
+        lesion_id: it is about; None where it is about no single one.
         form: of the record; None where it is about no record of a form.
         record_key: of the record.
         evidence: the offending values.
@@ -43,6 +46,8 @@ class OpenQuery:
     query_id: str
     rule_id: str
     site_id: str
+    patient_id: str | None
+    lesion_id: str | None
     form: str | None
     record_key: str | None
     evidence: str
@@ -63,12 +68,23 @@ def open_queries(
 ) -> list[OpenQuery]:
     """The open queries of these severities, in the order of rule, site and record."""
     rows = connection.execute(
-        "select query_id, rule_id, site_id, form, record_key, evidence, state, file, line "
-        "from quality.queries where list_contains(?, severity) and not list_contains(?, state) "
+        "select query_id, rule_id, site_id, patient_id, lesion_id, form, record_key, evidence, state, "
+        "file, line from quality.queries where list_contains(?, severity) and not list_contains(?, state) "
         "order by rule_id, site_id, form, record_key, column_name",
         [list(severities), list(CLOSED)],
     ).fetchall()
     return [OpenQuery(*row) for row in rows]
+
+
+def counted(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Open queries by severity and site, gravest first."""
+    rows = connection.execute(
+        "select severity, site_id, count(*), count(distinct rule_id) from quality.queries "
+        "where not list_contains(?, state) group by all order by all",
+        [list(CLOSED)],
+    ).fetchall()
+    names = ("severity", "site_id", "open_queries", "rules")
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def told(queries: list[OpenQuery]) -> str:
@@ -81,3 +97,32 @@ def told(queries: list[OpenQuery]) -> str:
     if len(queries) > _TOLD:
         lines.append(f"  and {len(queries) - _TOLD} more; see: dlm queries list --severity S1")
     return "\n".join(lines)
+
+
+def exclusions(
+    connection: duckdb.DuckDBPyConnection, queries: Sequence[OpenQuery]
+) -> tuple[list[tuple[str, str, str]], list[OpenQuery]]:
+    """The records to keep out of core so that no open query stands on them.
+
+    A query about a record of a form takes that record; one about what was derived for a lesion or
+    a patient takes its lesion record or registration, without which nothing of it is counted.
+
+    Returns:
+        Form, key and rule of each record, and the queries that name no record: about a file, a
+        site or the trial. What they are about cannot be kept out.
+    """
+    found: set[tuple[str, str, str]] = set()
+    stuck = []
+    for query in queries:
+        if query.form in RECORD_FORMS and query.record_key is not None:
+            found.add((query.form, query.record_key, query.rule_id))
+            continue
+        form, name = ("lesion", "lesion_id") if query.lesion_id else ("registration", "patient_id")
+        rows = connection.execute(
+            f"select record_key from quality.record_sources where form = ? and {name} = ?",
+            [form, query.lesion_id or query.patient_id],
+        ).fetchall()
+        found |= {(form, str(key), query.rule_id) for (key,) in rows}
+        if not rows:
+            stuck.append(query)
+    return sorted(found), stuck

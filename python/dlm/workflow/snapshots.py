@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from dlm import store
 from dlm.errors import DlmError
 from dlm.publish import escaped
 from dlm.workflow import log
+from dlm.workflow.account import Account, current_account
 from dlm.workflow.standing import Standing, standing
 from dlm.workflow.tables import COLUMNS
 
@@ -97,7 +99,13 @@ def read_into(
             )
 
 
-def prepare(work: Path, prepared: Path, state: Path, about: dict[str, Any]) -> None:
+def prepare(
+    work: Path,
+    prepared: Path,
+    state: Path,
+    about: dict[str, Any],
+    excluded: Sequence[tuple[str, str]] = (),
+) -> None:
     """Write this build's snapshot beside its outputs, to be recorded with them.
 
     Args:
@@ -105,10 +113,12 @@ def prepare(work: Path, prepared: Path, state: Path, about: dict[str, Any]) -> N
         prepared: folder of the prepared outputs.
         state: the store it will be recorded in.
         about: its id, deliveries, day received and catalogue version.
+        excluded: form and key of the records the build to be published leaves out.
     """
     import duckdb
 
     folder = prepared / FOLDER
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     connection = duckdb.connect(str(work), read_only=True)
     try:
@@ -123,7 +133,13 @@ def prepare(work: Path, prepared: Path, state: Path, about: dict[str, Any]) -> N
             files[name] = store.hash_file(path)
     finally:
         connection.close()
-    content = {"state": str(state), "details": about | {"files": files}}
+    who = current_account()
+    content = {
+        "state": str(state),
+        "details": about | {"files": files},
+        "account": {"name": who.name, "uid": who.uid},
+        "excluded": [list(record) for record in excluded],
+    }
     (folder / ABOUT).write_text(json.dumps(content, sort_keys=True), encoding="utf-8")
 
 
@@ -138,10 +154,22 @@ def record(prepared: Path) -> None:
         return
     content = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
     state, details = Path(content["state"]), content["details"]
+    left_out = log.Event(
+        "publish without open S1",
+        "store",
+        "",
+        {"snapshot_id": details["snapshot_id"], "records": content["excluded"]},
+    )
     with store.locked(state):
-        if details["snapshot_id"] in standing(log.read_log(state)).snapshots:
+        entries = log.read_log(state)
+        is_told = any(entry["details"] == left_out.details for entry in entries)
+        events = [left_out] if content["excluded"] and not is_told else []
+        account = Account(**content["account"])
+        if details["snapshot_id"] in standing(entries).snapshots:
+            log.append(state, events, account)
             return
         for name in TABLES:
             target = state / log.FOLDER / FOLDER / details["snapshot_id"] / f"{name}.parquet"
             store.write_whole(target, store.chunks(folder / f"{name}.parquet"))
-        log.append(state, [log.Event("snapshot", "store", "", details)])
+        recorded = log.Event("snapshot", "store", "", details)
+        log.append(state, [recorded, *events], account)
