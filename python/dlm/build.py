@@ -278,7 +278,8 @@ def _pass_gate(places: Places, options: Options, basis: Basis) -> set[tuple[str,
     connection = duckdb.connect(str(places.work))
     try:
         blocking = gate.open_queries(connection, ("S1",))
-        if not blocking:
+        # Not asked for, open S1 queries stop nothing yet: the committed trial still holds some.
+        if not blocking or not options.exclude_open_s1:
             return set()
         records, stuck = gate.exclusions(connection, blocking)
         if options.exclude_open_s1 and not stuck:

@@ -22,12 +22,26 @@ data_origin as (
     from origins
 ),
 
+-- Records are kept out only where a build is told to, because of an open S1 query.
+excluded as (
+    select distinct
+        form,
+        record_key
+    from {{ ref('load_s1_exclusions') }}
+),
+
 settings as (
     select
         'data_origin' as setting,
         origin as value,
         'Whether the data are collected or synthetic.' as description
     from data_origin
+    union all
+    select
+        's1_records_excluded' as setting,
+        cast(count(*) as string) as value,
+        'Records left out of every number because an S1 query about them is open.' as description
+    from excluded
     {%- for setting, description in described %}
     union all
     select

@@ -68,8 +68,9 @@ def open_queries(
 ) -> list[OpenQuery]:
     """The open queries of these severities, in the order of rule, site and record."""
     rows = connection.execute(
-        "select query_id, rule_id, site_id, patient_id, lesion_id, form, record_key, evidence, state, "
-        "file, line from quality.queries where list_contains(?, severity) and not list_contains(?, state) "
+        "select query_id, rule_id, site_id, patient_id, lesion_id, form, record_key, evidence, "
+        "state, file, line from quality.queries "
+        "where list_contains(?, severity) and not list_contains(?, state) "
         "order by rule_id, site_id, form, record_key, column_name",
         [list(severities), list(CLOSED)],
     ).fetchall()

@@ -186,8 +186,8 @@ def _pending(state: Path, scope: str) -> list[Waiver]:
 
 def _is_about(waiver: Waiver, query: dict[str, Any]) -> bool:
     """Whether a waiver is about what is found now."""
-    same_query = waiver.query_id == query["query_id"]
-    return same_query and waiver.evidence_hash == query["evidence_hash"]
+    about = (waiver.query_id, waiver.evidence_hash)
+    return about == (query["query_id"], query["evidence_hash"])
 
 
 def _chosen(queries: Sequence[dict[str, Any]], query_ids: Sequence[str]) -> list[dict[str, Any]]:
