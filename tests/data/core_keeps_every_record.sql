@@ -29,13 +29,13 @@ excluded as (
 
 {{ form }}_staged as (
     {%- for source in source_names() %}
-    select {{ expected }} as record_key
+    select
+        {{ expected }} as core_key,
+        record_key
     from {{ ref('stg_' ~ source ~ '__' ~ form) }}
-    where
-        record_key not in (select record_key from excluded where form = '{{ form }}')
-        {%- if form in ('registration', 'lesion') %}
-        and {{ 'patient_id' if form == 'registration' else 'lesion_id' }} is not null
-        {%- endif %}
+    {%- if form in ('registration', 'lesion') %}
+    where {{ 'patient_id' if form == 'registration' else 'lesion_id' }} is not null
+    {%- endif %}
     {%- if not loop.last %}
     union
     {%- endif %}
@@ -47,8 +47,14 @@ excluded as (
         '{{ form }}' as form,
         staged.record_key
     from {{ form }}_staged as staged
-    left join {{ ref(table) }} as kept on staged.record_key = kept.{{ key }}
-    where kept.{{ key }} is null
+    left join {{ ref(table) }} as kept on staged.core_key = kept.{{ key }}
+    left join excluded
+        on
+            staged.record_key = excluded.record_key
+            and excluded.form = '{{ form }}'
+    where
+        kept.{{ key }} is null
+        and excluded.record_key is null
 ),
 {%- endfor %}
 

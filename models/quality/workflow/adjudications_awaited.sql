@@ -10,7 +10,13 @@ exams as (
 
 reads as (select * from {{ ref('int_read_windows') }}),
 
-specimens as (select * from {{ ref('int_specimens') }}),
+specimens as (
+    select
+        lesion_id,
+        specimen_result,
+        coalesce(specimen_id, '?') || '=' || specimen_result as said
+    from {{ ref('int_specimens') }}
+),
 
 lesions as (select * from {{ ref('fct_lesion') }}),
 
@@ -46,8 +52,7 @@ discordant_references as (
         cast(null as string) as modality,
         cast(null as string) as timepoint,
         cast(null as date) as exam_date,
-        {{ sorted_texts("coalesce(specimens.specimen_id, '?') || '=' || specimens.specimen_result") }}
-            as evidence
+        {{ sorted_texts('specimens.said') }} as evidence
     from specimens
     left join adjudicated on specimens.lesion_id = adjudicated.lesion_id
     where
