@@ -287,35 +287,44 @@ def small_multiple(
 
 
 GLYPHS = {
-    "fail": '<rect x="1.5" y="1.5" width="9" height="9"/>',
-    "warn": '<path d="M6,1L11,10.5L1,10.5Z"/>',
-    "error": '<path d="M2,2L10,10M10,2L2,10"/>',
-    "pass_with_rows": '<circle cx="6" cy="6" r="3.6"/>',
-    "pass": '<circle cx="6" cy="6" r="1.6"/>',
-    "not_evaluated": '<path d="M2,6L10,6"/>',
-    "not_applicable": '<path d="M5,6L7,6"/>',
+    "fail": (1.5, "1.5h9v9h-9z"),
+    "warn": (6, "1l5 9.5h-10z"),
+    "error": (2, "2l8 8m0-8l-8 8"),
+    "pass_with_rows": (9.6, "6a3.6 3.6 0 1 1-7.2 0a3.6 3.6 0 1 1 7.2 0"),
+    "pass": (6, "6h.01"),
+    "not_evaluated": (2, "6h8"),
+    "not_applicable": (5, "6h2"),
 }
-"""A shape per status, 12 by 12, so that the strip of sites needs no colour."""
+"""A shape per status, 12 by 12, so that the strip of sites needs no colour: where its path starts
+from the left, and the rest of the path."""
 
 
 def glyph(status: str) -> Markup:
     """The shape of a status, for a legend or a cell."""
     return Markup(
         f'<svg class="glyph {escape(status)}" viewBox="0 0 12 12" width="12" height="12"'
-        f' aria-hidden="true">{GLYPHS.get(status, "")}</svg>'
+        f' aria-hidden="true">{_path(status, [0])}</svg>'
     )
 
 
 def strip(statuses: Sequence[str | None]) -> Markup:
     """The statuses of a rule at all sites in one line, hidden from screen readers."""
     width = 12 * len(statuses)
-    parts = [
-        f'<g class="{escape(status)}" transform="translate({12 * number} 0)">'
-        f"{GLYPHS.get(status, '')}</g>"
-        for number, status in enumerate(statuses)
-        if status is not None
-    ]
+    places: dict[str, list[int]] = {}
+    for place, status in enumerate(statuses):
+        if status is not None:
+            places.setdefault(status, []).append(place)
+    paths = "".join(_path(status, of_status) for status, of_status in places.items())
     return Markup(
         f'<svg class="strip" viewBox="0 0 {width} 12" width="{width}" height="12"'
-        f' aria-hidden="true">{"".join(parts)}</svg>'
+        f' aria-hidden="true">{paths}</svg>'
     )
+
+
+def _path(status: str, places: Sequence[int]) -> str:
+    """The shape of a status at all its places as one path."""
+    if status not in GLYPHS:
+        return ""
+    start, rest = GLYPHS[status]
+    drawn = "".join(f"M{start + 12 * place:g} {rest}" for place in places)
+    return f'<path class="{status}" d="{drawn}"/>'
