@@ -45,6 +45,37 @@
 {%- endmacro %}
 
 {#-
+    What a value `x` comes to when the expression `correction` of it is added again and again, at most `steps`
+    times; it ends where a correction was below 1e-10, after which one that converges quadratically has none left.
+-#}
+{% macro newton(start, steps, x, correction) -%}
+    {{ adapter.dispatch('newton', 'dlm')(start, steps, x, correction) }}
+{%- endmacro %}
+
+{% macro duckdb__newton(start, steps, x, correction) -%}
+    list_reduce(
+        -- list_reduce wants elements of the type of its state: the value and its last correction
+        list_transform(range({{ steps }}), lambda step_: cast([0, 0] as double[])),
+        lambda state_, next_: case
+            when abs(state_[2]) < 1e-10 then state_
+            else {{ bind('correction_', correction | replace(x, 'state_[1]'), '[state_[1] + correction_, correction_]') }}
+        end,
+        cast([{{ start }}, 1] as double[])
+    )[1]
+{%- endmacro %}
+
+{% macro spark__newton(start, steps, x, correction) -%}
+    aggregate(
+        sequence(1, {{ steps }}),
+        array(cast({{ start }} as double), cast(1 as double)),
+        (state_, step_) -> case
+            when abs(state_[1]) < 1e-10 then state_
+            else {{ bind('correction_', correction | replace(x, 'state_[0]'), 'array(state_[0] + correction_, correction_)') }}
+        end
+    )[0]
+{%- endmacro %}
+
+{#-
     Aggregate: sum of doubles added in the order of columns that tell the rows apart. A plain sum adds in the
     order in which threads come, and so differs in the last digit from build to build.
 -#}

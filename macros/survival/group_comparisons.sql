@@ -1,13 +1,15 @@
 {#-
-    Comparisons of the groups of a curve key: `counts` has the columns `by` and `group` (none null), and
-    `time_value`, `n_event`, `n_censor` of every group on its own. `by` has at least one column.
+    Comparisons of the groups of a curve key: `counts` has the columns `by`, `strata` and `group` (none null), and
+    `time_value`, `n_event`, `n_censor` of every group and stratum on its own. `by` has at least one column. With
+    strata only patients of one stratum are compared with each other, and what that tells is added up.
 -#}
 
 {#-
-    Observed and at risk in each group, and in all of them, at every time when any group has an event.
+    Observed and at risk in each group, and in all of them, at every time when any group of the stratum has an
+    event; `set_no` puts those of a key and group in their order.
 -#}
-{% macro risk_sets(counts, by, group) -%}
-    {%- set key = by | join(', ') -%}
+{% macro risk_sets(counts, by, group, strata=[]) -%}
+    {%- set key = (by + strata) | join(', ') -%}
     with groups as (
         select distinct {{ key }}, {{ group }}
         from {{ counts }}
@@ -51,6 +53,10 @@
         {{ key }},
         {{ group }},
         time_value,
+        row_number() over (
+            partition by {{ by | join(', ') }}, {{ group }}
+            order by {{ (strata + ['time_value']) | join(', ') }}
+        ) as set_no,
         n_event,
         n_risk,
         pooled_event,
@@ -64,8 +70,9 @@
     expected events takes no part; the statistic is null where fewer than two groups are left or they are
     never at risk together.
 -#}
-{% macro log_rank(counts, by, group) -%}
+{% macro log_rank(counts, by, group, strata=[]) -%}
     {%- set key = by | join(', ') -%}
+    {%- set set_key = (by + strata + ['time_value']) | join(', ') -%}
     with all_groups as (
         select {{ key }}, cast(count(distinct {{ group }}) as bigint) as n_groups
         from {{ counts }}
@@ -73,7 +80,7 @@
     ),
 
     risk_sets as (
-        {{ risk_sets(counts, by, group) }}
+        {{ risk_sets(counts, by, group, strata) }}
     ),
 
     differences as (
@@ -81,7 +88,7 @@
             {{ key }},
             {{ group }},
             sum(n_event)
-            - {{ ordered_sum('pooled_event * n_risk / pooled_risk', 'time_value') }} as difference
+            - {{ ordered_sum('pooled_event * n_risk / pooled_risk', 'set_no') }} as difference
         from risk_sets
         group by {{ key }}, {{ group }}
         having sum(pooled_event * n_risk) > 0
@@ -99,10 +106,10 @@
 
     placed_sets as (
         select
-            {{ key }},
+            {{ set_key }},
             place,
             n_compared,
-            time_value,
+            set_no,
             n_risk / pooled_risk as share,
             -- a set of one has no variance
             pooled_event * (pooled_risk - pooled_event) / greatest(pooled_risk - 1, 1) as spread
@@ -110,7 +117,7 @@
         inner join numbered using ({{ key }}, {{ group }})
     ),
 
-    covariances as (
+    summed as (
         select
             {{ key }},
             across.place as matrix_row,
@@ -118,12 +125,33 @@
             {{ ordered_sum(
                 'across.spread * across.share'
                 ~ ' * (case when across.place = down.place then 1e0 else 0e0 end - down.share)',
-                'time_value'
+                'across.set_no'
             ) }} as entry
         from placed_sets as across
-        inner join placed_sets as down using ({{ key }}, time_value)
+        inner join placed_sets as down using ({{ set_key }})
         where across.place < across.n_compared and down.place < down.n_compared
         group by {{ key }}, across.place, down.place
+    ),
+
+    places as (
+        select
+            {{ key }},
+            across.place as matrix_row,
+            down.place as matrix_column
+        from numbered as across
+        inner join numbered as down using ({{ key }})
+        where across.place < across.n_compared and down.place < down.n_compared
+    ),
+
+    -- two groups without a stratum in common have no covariance
+    covariances as (
+        select
+            {{ key }},
+            matrix_row,
+            matrix_column,
+            coalesce(entry, 0e0) as entry
+        from places
+        left join summed using ({{ key }}, matrix_row, matrix_column)
     ),
 
     -- the covariances of all groups but the last, bordered by their differences and a zero corner
@@ -192,7 +220,7 @@
     most e-fold, so a step that overshoots leaves at most 0.72 of the score behind it, and convergence is
     quadratic near the end. Thirty steps reach every ratio within exp(20) to the last digits.
 -#}
-{% macro cox_two_groups(counts, by, group) -%}
+{% macro cox_two_groups(counts, by, group, strata=[]) -%}
     {%- set key = by | join(', ') -%}
     with pairs as (
         select
@@ -205,12 +233,12 @@
     ),
 
     risk_sets as (
-        {{ risk_sets(counts, by, group) }}
+        {{ risk_sets(counts, by, group, strata) }}
     ),
 
     paired_sets as (
         select
-            {{ key }},
+            {{ (by + strata) | join(', ') }},
             reference_group,
             index_group,
             time_value,
@@ -219,10 +247,11 @@
             max(case when {{ group }} = {{ side }}_group then n_{{ value }} end) as {{ side }}_{{ value }},
             {%- endfor %}
             {%- endfor %}
+            max(set_no) as set_no,
             max(pooled_event) as tied
         from risk_sets
         inner join pairs using ({{ key }})
-        group by {{ key }}, reference_group, index_group, time_value
+        group by {{ (by + strata) | join(', ') }}, reference_group, index_group, time_value
     ),
 
     -- times when only one group is at risk tell nothing of the ratio
@@ -233,62 +262,33 @@
             sum(index_event) as index_events,
             {{ ordered_structs(
                 ['tied', 'reference_risk', 'index_risk', 'reference_event', 'index_event'],
-                'time_value',
+                'set_no',
             ) }} as risk_sets
         from paired_sets
         where reference_risk > 0 and index_risk > 0
         group by {{ key }}
     ),
 
-    -- one weight of each group per event: of d tied events l / d are gone when the next is taken, l < d
-    weighted as (
-        select
-            {{ key }},
-            reference_events,
-            index_events,
-            {%- for side in ['reference', 'index'] %}
-            {{ list_map(
-                'risk_sets', 'set_', list_map(
-                    countdown('set_.tied'), 'tie_',
-                    'set_.' ~ side ~ '_risk - (tie_ - 1e0) / set_.tied * set_.' ~ side ~ '_event'
-                )
-            ) }} as {{ side }}_weights{{ ',' if not loop.last }}
-            {%- endfor %}
-        from informative
-    ),
-
-    events as (
-        select
-            {{ key }},
-            reference_events,
-            index_events,
-            {{ list_pairs('reference_side', 'flatten(reference_weights)', 'index_side', 'flatten(index_weights)') }} as weights
-        from weighted
-    ),
-
     estimates as (
         select
             {{ key }},
-            weights,
+            risk_sets,
             case
                 when reference_events > 0 and index_events > 0
-                    then {{ fold(
-                        countdown(30), '0e0', 'beta_', 'step_',
-                        'beta_ + ' ~ bind(
-                            'ratio_', 'exp(beta_)',
-                            'greatest(-1e0, least(1e0, (index_events - ' ~ _cox_expected('ratio_')
-                            ~ ') / ' ~ _cox_information('ratio_') ~ '))'
-                        )
+                    then {{ newton(
+                        '0e0', 30, 'beta_',
+                        'greatest(-1e0, least(1e0, (index_events - ' ~ _cox_total('expected', 'exp(beta_)')
+                        ~ ') / ' ~ _cox_total('information', 'exp(beta_)') ~ '))'
                     ) }}
             end as beta
-        from events
+        from informative
     ),
 
     informations as (
         select
             {{ key }},
             beta,
-            case when beta is not null then 1e0 / sqrt({{ _cox_information('exp(beta)') }}) end as std_err
+            case when beta is not null then 1e0 / sqrt({{ _cox_total('information', 'exp(beta)') }}) end as std_err
         from estimates
     ),
 
@@ -309,19 +309,41 @@
     left join informations using ({{ key }})
 {%- endmacro %}
 
-{#- Events expected of the index group at a hazard ratio: its share of the weights, over all events. -#}
-{% macro _cox_expected(ratio) -%}
-    {{ list_total(
-        'weights', 'w_',
-        'w_.index_side * ' ~ ratio ~ ' / (w_.reference_side + w_.index_side * ' ~ ratio ~ ')'
-    ) }}
-{%- endmacro %}
+{#-
+    Over all event times, events expected of the index group at a hazard ratio, or the information on its
+    logarithm. Efron takes d tied events one after another; before the l-th (l < d) the share of the index group
+    in the weights is
 
-{#- Information on the log ratio: the sum of share * (1 - share), without the cancellation near 1. -#}
-{% macro _cox_information(ratio) -%}
-    {{ list_total(
-        'weights', 'w_',
-        'w_.reference_side * w_.index_side * ' ~ ratio ~ ' / ((w_.reference_side + w_.index_side * '
-        ~ ratio ~ ') * (w_.reference_side + w_.index_side * ' ~ ratio ~ '))'
-    ) }}
+        (n1 - l e1 / d) ratio / ((n0 - l e0 / d) + (n1 - l e1 / d) ratio) = r + k / (y + d - 1 - l),
+
+    n and e being those at risk and those with an event of either group, q = (e0 + e1 ratio) / d what one event
+    takes away, r = e1 ratio / (d q), k = ratio (n1 e0 - n0 e1) / (d q^2), and y = what is left with the last
+    event, over q. So the sum of the shares is d r + k H1 and that of share (1 - share) is
+    d r (1 - r) + k (1 - 2 r) H1 - k^2 H2 with Hp the sum of 1 / (y + j)^p over j < d: the work grows with
+    the number of times, not of events.
+-#}
+{% macro _cox_total(what, ratio) -%}
+    {%- set counts = ['tied', 'reference_risk', 'index_risk', 'reference_event', 'index_event'] -%}
+    {%- set kept = {} -%}
+    {%- for name in counts -%}{%- do kept.update({name: 'set_.' ~ name}) -%}{%- endfor -%}
+    {%- set one_taken = list_map('risk_sets', 'set_', struct_of(dict(kept, **{
+        'taken': '(set_.reference_event + set_.index_event * ' ~ ratio ~ ') / set_.tied',
+        'remains': 'set_.reference_risk - set_.reference_event + set_.reference_event / set_.tied'
+            ~ ' + (set_.index_risk - set_.index_event + set_.index_event / set_.tied) * ' ~ ratio,
+    }))) -%}
+    {%- set in_units = list_map(one_taken, 'set_', struct_of({
+        'tied': 'set_.tied',
+        'y': 'set_.remains / set_.taken',
+        'rest': 'set_.reference_event / (set_.tied * set_.taken)',
+        'r': 'set_.index_event * ' ~ ratio ~ ' / (set_.tied * set_.taken)',
+        'k': ratio ~ ' * (set_.index_risk * set_.reference_event - set_.reference_risk * set_.index_event)'
+            ~ ' / (set_.tied * set_.taken * set_.taken)',
+    })) -%}
+    {%- set sums = {
+        'expected': 'set_.tied * set_.r + set_.k * ' ~ harmonic_sum('set_.y', 'set_.tied', 1),
+        'information': 'set_.tied * set_.r * set_.rest + set_.k * ((set_.rest - set_.r) * '
+            ~ harmonic_sum('set_.y', 'set_.tied', 1) ~ ' - set_.k * '
+            ~ harmonic_sum('set_.y', 'set_.tied', 2) ~ ')',
+    } -%}
+    {{ list_total(in_units, 'set_', sums[what]) }}
 {%- endmacro %}

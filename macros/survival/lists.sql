@@ -26,24 +26,17 @@
     transform({{ list }}, {{ item }} -> {{ expression }})
 {%- endmacro %}
 
-{#- Two lists of one length as a list of structs with a named field from each. -#}
-{% macro list_pairs(first_name, first_list, second_name, second_list) -%}
-    {{ adapter.dispatch('list_pairs', 'dlm')(first_name, first_list, second_name, second_list) }}
+{#- A struct of the named expressions. -#}
+{% macro struct_of(fields) -%}
+    {{ adapter.dispatch('struct_of', 'dlm')(fields) }}
 {%- endmacro %}
 
-{% macro duckdb__list_pairs(first_name, first_list, second_name, second_list) -%}
-    list_transform(
-        list_zip({{ first_list }}, {{ second_list }}),
-        lambda pair_: struct_pack({{ first_name }} := pair_[1], {{ second_name }} := pair_[2])
-    )
+{% macro duckdb__struct_of(fields) -%}
+    struct_pack({% for name, value in fields.items() %}{{ name }} := {{ value }}{{ ', ' if not loop.last }}{% endfor %})
 {%- endmacro %}
 
-{% macro spark__list_pairs(first_name, first_list, second_name, second_list) -%}
-    zip_with(
-        {{ first_list }},
-        {{ second_list }},
-        (first_, second_) -> named_struct('{{ first_name }}', first_, '{{ second_name }}', second_)
-    )
+{% macro spark__struct_of(fields) -%}
+    named_struct({% for name, value in fields.items() %}'{{ name }}', {{ value }}{{ ', ' if not loop.last }}{% endfor %})
 {%- endmacro %}
 
 {#- Aggregate: the values of a group as a list, in the order of a column that tells them apart. -#}

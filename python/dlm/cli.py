@@ -124,6 +124,28 @@ def _parser() -> argparse.ArgumentParser:
     sql.add_argument("--format", choices=["table", "csv", "json", "parquet"], default="table")
     sql.add_argument("--out", type=Path, metavar="FILE", help="write there instead of printing")
 
+    km = add("km", _km, "survival curves and their comparison, of any data")
+    km.add_argument("source", metavar="SOURCE", help="a query, or a .csv or .parquet file")
+    km.add_argument("--time", required=True, metavar="T", help="column of times, from 0")
+    km.add_argument("--event", required=True, metavar="E", help="column of 1 (event) and 0")
+    km.add_argument("--by", metavar="G", help="column of groups to compare")
+    km.add_argument("--strata", metavar="S", help="column of strata for the comparison")
+    km.add_argument(
+        "--unit",
+        choices=["days", "weeks", "months", "years"],
+        default="days",
+        help="unit the times are in, and come out in (default: days)",
+    )
+    km.add_argument(
+        "--conf-type",
+        choices=["log", "log-log"],
+        default="log",
+        help="scale of the intervals: log as in R (default), log-log as in SAS and lifelines",
+    )
+    km.add_argument("--confidence", type=float, default=0.95, metavar="LEVEL")
+    km.add_argument("--figure", type=Path, metavar="FILE", help="draw into an .svg, .png or .pdf")
+    km.add_argument("--format", choices=["table", "csv", "json"], default="table")
+
     trace = add("trace", _trace, "an endpoint's lesions or patients, with file and line")
     trace.add_argument(
         "endpoint",
@@ -317,6 +339,27 @@ def _sql(options: argparse.Namespace) -> int:
 
     query = sys.stdin.read() if options.query == "-" else options.query
     run_query(find_places().warehouse, query, options.format, options.out)
+    return 0
+
+
+def _km(options: argparse.Namespace) -> int:
+    from dlm.km import Request, run
+
+    if options.strata and not options.by:
+        raise UsageError("--strata needs --by: strata adjust the comparison of groups")
+    if not 0 < options.confidence < 1:
+        raise UsageError("--confidence is a share between 0 and 1")
+    request = Request(
+        source=sys.stdin.read() if options.source == "-" else options.source,
+        time=options.time,
+        event=options.event,
+        by=options.by,
+        strata=options.strata,
+        unit=options.unit,
+        conf_type=options.conf_type,
+        confidence_level=options.confidence,
+    )
+    run(request, lambda: find_places().warehouse, options.format, options.figure, sys.stdout)
     return 0
 
 

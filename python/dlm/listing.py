@@ -30,8 +30,15 @@ def print_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str], form: str
         writer.writerow(columns)
         writer.writerows([neutralise(row.get(name)) for name in columns] for row in rows)
     elif rows:
-        texts = [["" if row.get(c) is None else str(row[c]) for c in columns] for row in rows]
-        widths = [max(map(len, column)) for column in zip(columns, *texts, strict=True)]
-        for line in [list(columns), *texts]:
-            cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-            print("  ".join(cells).rstrip())
+        print(aligned(rows, columns), end="")
+
+
+def aligned(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
+    """Rows as text in columns, each line ended; what is missing is blank."""
+    texts = [["" if row.get(c) is None else str(row[c]) for c in columns] for row in rows]
+    widths = [max(map(len, column)) for column in zip(columns, *texts, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in [list(columns), *texts]
+    ]
+    return "".join(line + "\n" for line in lines)

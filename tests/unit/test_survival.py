@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from pathlib import Path
 
 import duckdb
@@ -13,21 +14,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lifelines import KaplanMeierFitter
 from lifelines.statistics import multivariate_logrank_test
+from macro_harness import render
 from numpy.typing import NDArray
 from scipy import optimize
-from survival_harness import Estimates, estimate, subjects_of
+from survival_harness import Estimates, estimate, incidence, subjects_of
 
 from dlm import survival
 from dlm.errors import DlmError
 
 ORACLE = Path(__file__).resolve().parents[1] / "oracle" / "survival"
-DATASETS = ["lung", "veteran", "veteran_cells", "aml", "colon", "freireich", "ties"]
+DATASETS = [
+    *("lung", "veteran", "veteran_cells", "aml", "colon", "freireich", "ties"),
+    *("random1", "random2", "random3"),
+]
 Z = 1.959963984540054
 Doubles = NDArray[np.float64]
 
 
 def oracle(name: str, dataset: str) -> pd.DataFrame:
-    table = pd.read_csv(ORACLE / f"{name}.csv", dtype={"grp": str})
+    table = pd.read_csv(ORACLE / f"{name}.csv", dtype={"grp": str, "stratum": str})
     return table[table["dataset"] == dataset].reset_index(drop=True)
 
 
@@ -89,21 +94,90 @@ def test_what_is_read_off_a_curve_is_that_of_r(dataset: str, estimates: Estimate
 
 
 def test_comparisons_are_those_of_r(dataset: str, estimates: Estimates) -> None:
-    expected = oracle("comparison", dataset).iloc[0]
-    log_rank = estimates.log_rank.iloc[0]
+    same_comparison(oracle("comparison", dataset), estimates.log_rank, estimates.cox)
+
+
+def test_stratified_comparisons_are_those_of_r(dataset: str, estimates: Estimates) -> None:
+    expected = oracle("stratified", dataset)
+    if expected.empty:
+        # one stratum is none
+        pd.testing.assert_frame_equal(estimates.stratified_log_rank, estimates.log_rank)
+        pd.testing.assert_frame_equal(estimates.stratified_cox, estimates.cox)
+        return
+    same_comparison(expected, estimates.stratified_log_rank, estimates.stratified_cox)
+
+
+def same_comparison(by_r: pd.DataFrame, log_ranks: pd.DataFrame, coxes: pd.DataFrame) -> None:
+    expected, log_rank = by_r.iloc[0], log_ranks.iloc[0]
     assert (log_rank["n_groups"], log_rank["df"]) == (expected["n_groups"], expected["df"])
-    assert log_rank["logrank_chi2"] == pytest.approx(expected["chi2"], rel=1e-11)
+    assert log_rank["logrank_chi2"] == pytest.approx(expected["chi2"], rel=1e-10)
     assert log_rank["p_value"] == pytest.approx(expected["p_value"], rel=1e-10)
     if expected["df"] > 1:
-        assert estimates.cox.empty
+        assert coxes.empty
         return
-    cox = estimates.cox.iloc[0]
+    cox = coxes.iloc[0]
     beta, std_err = expected["log_hazard_ratio"], expected["std_err"]
     assert cox["log_hazard_ratio"] == pytest.approx(beta, rel=1e-9)
     assert cox["std_err"] == pytest.approx(std_err, rel=1e-11)
     assert cox["hazard_ratio"] == pytest.approx(np.exp(beta), rel=1e-10)
     assert cox["hr_lower"] == pytest.approx(np.exp(beta - Z * std_err), rel=1e-10)
     assert cox["hr_upper"] == pytest.approx(np.exp(beta + Z * std_err), rel=1e-10)
+
+
+def test_incidence_is_that_of_prodlim() -> None:
+    expected = pd.read_csv(ORACLE / "incidence.csv", dtype={"grp": str})
+    expected = expected.sort_values(["dataset", "grp", "time"], ignore_index=True)
+    computed = incidence(pd.read_csv(ORACLE / "competing_subjects.csv", dtype={"grp": str}))
+    assert len(computed) == len(expected)
+    for column, by_r in (("time_value", "time"), ("n_risk", "n_risk"), ("n_censor", "n_censor")):
+        np.testing.assert_array_equal(computed[column], expected[by_r], err_msg=column)
+    for column in ("incidence", "incidence_competing"):
+        np.testing.assert_allclose(computed[column], expected[column], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(computed["std_err"], expected["std_err"], rtol=0, atol=1e-10)
+    share, std_err = computed["incidence"].to_numpy(), computed["std_err"].to_numpy()
+    inside = (share > 0) & (share < 1)
+    assert computed["ci_lower"].notna().tolist() == inside.tolist()
+    spread = np.exp(Z * std_err[inside] / (share[inside] * np.log(share[inside])))
+    np.testing.assert_allclose(computed["ci_lower"][inside], share[inside] ** (1 / spread))
+    np.testing.assert_allclose(computed["ci_upper"][inside], share[inside] ** spread)
+    assert ((computed["ci_lower"] <= share) & (share <= computed["ci_upper"]))[inside].all()
+    total = computed["incidence"] + computed["incidence_competing"] + computed["event_free"]
+    np.testing.assert_allclose(total, 1, rtol=0, atol=1e-12)
+
+
+def test_without_competing_events_incidence_is_what_survival_leaves() -> None:
+    subjects = random_trial(8, 120, 2)
+    curve = estimate(subjects).curve
+    found = incidence(subjects.rename(columns={"event": "outcome"}))
+    kaplan_meier = curve[curve["conf_type"] == "log"]
+    np.testing.assert_allclose(found["incidence"], 1 - kaplan_meier["survival"], atol=1e-12)
+    ended = kaplan_meier["survival"].to_numpy() > 0
+    np.testing.assert_allclose(
+        found["std_err"][ended], kaplan_meier["std_err"][ended], rtol=0, atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("name", ["veteran", "lung"])
+def test_models_of_several_covariates_are_those_of_r(name: str) -> None:
+    from dlm.stats import cox
+
+    subjects = oracle("model_subjects", name).pivot(
+        index=["subject", "time", "event"], columns="term", values="value"
+    )
+    found = pd.DataFrame(cox.fit(subjects.reset_index().drop(columns="subject"), "time", "event"))
+    expected = oracle("models", name).set_index("term").loc[found["term"]]
+    for column in ("log_hazard_ratio", "std_err", "ph_chi2"):
+        np.testing.assert_allclose(found[column], expected[column], rtol=1e-9, err_msg=column)
+
+
+@pytest.mark.parametrize("power", [1, 2])
+def test_harmonic_sums(power: int) -> None:
+    connection = duckdb.connect()
+    for y, n in itertools.product([1, 1.25, 3, 17.5, 400.25, 4.5e6], [1, 2, 10, 11, 40, 5000]):
+        total = render(f"harmonic_sum('y', 'n', {power})")
+        query = f"select {total} from (select {y}::double as y, {n}::double as n)"
+        found = connection.execute(query).fetchall()[0][0]
+        assert found == pytest.approx(math.fsum((y + j) ** -power for j in range(n)), rel=2e-15)
 
 
 def test_published_numbers_appear() -> None:

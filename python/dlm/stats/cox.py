@@ -27,6 +27,14 @@ TERMS = {
 # Newton's steps end at rounding, not at lifelines' default of five digits.
 _TIGHT = {"precision": 1e-13, "r_precision": 1e-15, "max_steps": 100}
 
+
+def _event_ranks(
+    durations: pd.Series[float], events: pd.Series[bool], _weights: object
+) -> pd.Series[float]:
+    """Rank of each time among the event times, ties averaged (lifelines' own go by row order)."""
+    return durations.where(events.astype(bool)).rank()
+
+
 _NO_MAXIMUM = "the partial likelihood has no finite maximum: a covariate tells all events apart"
 # Where a coefficient runs off to infinity Newton's steps stop somewhere beyond it.
 _MOST_LOG_RATIO = 20.0
@@ -101,7 +109,9 @@ def fit(subjects: pd.DataFrame, time: str, event: str, level: float = 0.95) -> l
             raise NotEstimable(f"{term} is the same in every patient")
     try:
         model = CoxPHFitter().fit(subjects, time, event, fit_options=_TIGHT)
-        proportional = proportional_hazard_test(model, subjects, time_transform="rank").summary
+        proportional = proportional_hazard_test(
+            model, subjects, time_transform=_event_ranks
+        ).summary
     except (ConvergenceError, ArithmeticError, ValueError):
         raise NotEstimable(_NO_MAXIMUM) from None
     spread = subjects[terms].max() - subjects[terms].min()
