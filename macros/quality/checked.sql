@@ -9,10 +9,6 @@ written is evidence are named in `texts`.
 {% macro checked_records(form, texts=()) -%}
 {%- set columns = form_columns(form) -%}
 {%- set ids = columns | selectattr('type', 'equalto', 'id') | map(attribute='name') | list -%}
-{%- set key_ids = [] -%}
-{%- for name in ids if name in form_key(form) -%}
-    {%- do key_ids.append(name) -%}
-{%- endfor -%}
 {%- set free = columns | selectattr('type', 'in', ['id', 'text']) | map(attribute='name') | list -%}
 {%- set has_lesion = 'lesion_no' in columns | map(attribute='name') -%}
 sites as (select site_id from {{ ref('ref_sites') }}),
@@ -76,7 +72,7 @@ staged as (
         {%- for name in texts %}
         {{ name }}_text,
         {%- endfor %}
-        {%- for name, test in [('drifted_keys', key_ids), ('formula_texts', free)] %}
+        {%- for name, test in [('drifted_keys', ['patient_id']), ('formula_texts', free)] %}
         nullif(
             concat_ws(
                 '; ',

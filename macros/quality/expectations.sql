@@ -26,6 +26,7 @@ core table they hold for. Nothing is written twice; a rule with a predicate of i
         'fct_read': ['lesion_id', 'modality', 'timepoint', 'read_date', 'reader'],
         'fct_surgery': ['patient_id', 'stage'],
         'fct_followup': ['patient_id', 'visit_no'],
+        'rule_results': ['rule_id', 'site_id'],
     }[name]) }}
 {%- endmacro %}
 
@@ -129,6 +130,15 @@ core table they hold for. Nothing is written twice; a rule with a predicate of i
                 {%- endfor -%}
             {%- endfor -%}
         {%- endfor -%}
+    {%- endfor -%}
+    {%- for check in [
+        {'kind': 'not_empty'},
+        {'kind': 'unique', 'columns': ['rule_id', 'site_id']},
+        {'kind': 'not_in_set', 'column': 'status', 'values': ['error']},
+    ] -%}
+        {%- do found.append(expectation_of(
+            {'id': 'DV51'}, check, 'quality.rule_results', 'rule_results',
+        )) -%}
     {%- endfor -%}
     {{ return(found) }}
 {%- endmacro %}

@@ -53,6 +53,18 @@ site_id, patient_id, lesion_id, form, record_key, payload_hash, delivery_file an
 {%- endmacro %}
 
 
+{#- Ids of the rules that have a predicate, each once. -#}
+{% macro implemented_rules() -%}
+    {%- set found = {} -%}
+    {%- for input in rule_inputs() -%}
+        {%- for rule in input.rules -%}
+            {%- do found.update({rule.id: true}) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(found.keys() | list) }}
+{%- endmacro %}
+
+
 {#- Tables of core as inputs, with the columns of an input that they call otherwise or lack. -#}
 {% macro core_tables() -%}
     {%- set tables = {

@@ -471,6 +471,8 @@ def _write_docs(places: Places, target: str, prepared: Path) -> None:
 def _add_check_results(candidate: Path, results: list[dict[str, Any]]) -> None:
     """Write quality.gx_results into the warehouse to be published."""
     columns = (
+        publish.Column("rule_id", "varchar", "Rule of the catalogue it was made from."),
+        publish.Column("severity", "varchar", "Severity of the rule, S1 to S4."),
         publish.Column("suite", "varchar", "Suite: the layer of the table checked."),
         publish.Column("table_name", "varchar", "Table checked."),
         publish.Column("expectation", "varchar", "What is expected, in the checker's words."),
@@ -481,7 +483,7 @@ def _add_check_results(candidate: Path, results: list[dict[str, Any]]) -> None:
         publish.Column("n_violated", "bigint", "Records that violate the expectation."),
         publish.Column("failing_keys", "varchar", "Keys of violating records, at most fifty."),
         publish.Column("detail", "varchar", "What went wrong, for a check that could not run."),
-        publish.Column("description", "varchar", "Why the expectation is there."),
+        publish.Column("description", "varchar", "What is wrong where it is violated."),
     )
     publish.add_table(
         candidate,

@@ -59,6 +59,12 @@ our defect; it blocks as a wrong record does.
             'evidence': ['n_rows'],
         },
         {
+            'id': 'DV51',
+            'applies': "kind = 'rule'",
+            'violated': 'n_rows = 0',
+            'evidence': ['n_rows'],
+        },
+        {
             'id': 'FU10',
             'applies': "kind = 'time' and cnsr = 1",
             'violated': "(paramcd = 'RFS' and adt > coalesce(last_imaging_date, startdt)"

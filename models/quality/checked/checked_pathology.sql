@@ -22,13 +22,13 @@ adjudicated as (
     where kind = 'reference'
 ),
 
--- The largest size at the last imaging before surgery; a lesion too small to measure has none.
+-- The largest size at the last imaging before surgery; a lesion that was gone has none.
 last_sizes as (
     select
         lesion_id,
         max(size_mm) as size_mm
     from {{ ref('checked_read') }}
-    where timepoint = 'preop' and size_status = 'measured'
+    where timepoint = 'preop' and size_mm > 0
     group by lesion_id
 )
 

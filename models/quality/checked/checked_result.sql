@@ -1,6 +1,6 @@
 {#-
 What was derived, laid beside what it was derived from: one row per patient, time to event, lesion,
-test, table of core, endpoint value that a data cut locked, and headline number.
+test, table of core, rule, endpoint value that a data cut locked, and headline number.
 -#}
 with
 
@@ -197,6 +197,25 @@ of_tables as (
     {%- endfor %}
 ),
 
+---------- rules of the catalogue, and how many predicates they have
+of_rules as (
+    select
+        'rule' as kind,
+        rules.rule_id as record_key,
+        count(implemented.rule_id) as n_rows
+    from {{ ref('rules') }} as rules
+    left join (
+        {%- for rule_id in implemented_rules() %}
+        select '{{ rule_id }}' as rule_id
+        {%- if not loop.last %}
+        union all
+        {%- endif %}
+        {%- endfor %}
+    ) as implemented
+        on rules.rule_id = implemented.rule_id
+    group by rules.rule_id
+),
+
 ---------- values that a data cut locked
 of_locks as (
     select
@@ -264,6 +283,7 @@ of_numbers as (
         'kind', 'site_id', 'patient_id', 'lesion_id', 'record_key', 'value_before', 'value_now',
     ],
     'of_tables': ['kind', 'record_key', 'n_rows'],
+    'of_rules': ['kind', 'record_key', 'n_rows'],
     'of_numbers': ['kind', 'record_key', 'number_value', 'number_before', 'has_same_inputs'],
 } %}
 

@@ -1,4 +1,4 @@
-"""Run the declared expectations on the work database with Great Expectations.
+"""Run the expectations of the rule catalogue on the work database with Great Expectations.
 
 Frames pulled from DuckDB are checked, not the database itself: over its SQL route Great
 Expectations reports engine errors as failed data. Its import is slow, so it happens in a worker
@@ -35,7 +35,9 @@ class CheckResult:
     """What came of one expectation: a row of ``quality.gx_results``.
 
     Attributes:
-        suite: layer of the table, staging or core.
+        rule_id: rule of the catalogue the expectation was made from.
+        severity: of the rule, S1 to S4.
+        suite: layer of the table: staging, core or quality.
         table_name: ``schema.table``.
         expectation: Great Expectations' name of it.
         column_name: column or columns, comma-separated; empty for the table as a whole.
@@ -45,10 +47,12 @@ class CheckResult:
         n_violated: rows (or the one value) in violation; None when the check could not run.
         failing_keys: keys of violating records, at most MAX_KEYS.
         detail: offending values, or what went wrong.
-        description: why it is expected.
+        description: what is wrong where it is violated.
         description_ja: the same in Japanese, for the pages; not a column of the table.
     """
 
+    rule_id: str
+    severity: str
     suite: str
     table_name: str
     expectation: str
@@ -67,14 +71,14 @@ class CheckResult:
         where = f"{self.table_name} {self.column_name}".strip()
         keys = f" ({self.failing_keys})" if self.failing_keys else ""
         if self.n_violated is None:
-            return f"{where}: {self.expectation}: {self.detail}"
+            return f"{self.rule_id} {where}: {self.expectation}: {self.detail}"
         found = f"{self.n_violated} of {self.n_checked}: {self.detail}"
-        return f"{where}: {self.expectation}: {found}{keys}"
+        return f"{self.rule_id} {where}: {self.expectation}: {found}{keys}"
 
 
 @dataclass(frozen=True)
 class CheckRun:
-    """All results of one run, in the order declared."""
+    """All results of one run, in the order of tables and rules."""
 
     results: tuple[CheckResult, ...]
 
@@ -119,15 +123,15 @@ def run_expectations(
         connection: on the work database; only read from.
         out: folder of the quality pages; the Data Docs go to ``data_docs`` in it.
         synthetic: the pages say that the data are synthetic.
-        suites: what to check instead of the declared suites.
+        suites: what to check instead of the suites the catalogue makes.
 
     Returns:
-        One result per expectation declared, whether it could run or not.
+        One result per expectation, whether it could run or not.
     """
     prepare()
     from dlm.quality.datadocs import write_data_docs
 
-    run, validated = check_suites(connection, load_suites() if suites is None else suites)
+    run, validated = check_suites(connection, load_suites(connection) if suites is None else suites)
     write_data_docs(validated, out / "data_docs", synthetic)
     return run
 
@@ -186,8 +190,8 @@ def _validate(
     results: dict[int, CheckResult] = {}
     for item in suite.expectations:
         try:
-            built[item.number] = _build(gx, connection, item)
-        except Exception as error:  # a declaration that Great Expectations refuses
+            built[item.number] = _build(gx, item)
+        except Exception as error:  # an expectation that Great Expectations refuses
             results[item.number] = _error(suite, item, f"{type(error).__name__}: {error}")
     batch = (
         source.add_dataframe_asset(suite.table)
@@ -208,20 +212,16 @@ def _validate(
     for evr in outcome.results:
         item = by_number[evr.expectation_config.meta["number"]]
         results[item.number] = _result(suite, item, evr)
-    # Great Expectations puts what raised first; pages and table keep the order declared.
+    # Great Expectations puts what raised first; pages and table keep the rules' order.
     outcome.results.sort(key=lambda evr: evr.expectation_config.meta["number"])
     return checked, outcome, [results[item.number] for item in suite.expectations]
 
 
-def _build(gx: Any, connection: duckdb.DuckDBPyConnection, item: Expectation) -> Any:
+def _build(gx: Any, item: Expectation) -> Any:
     """The expectation as an object of Great Expectations."""
     name = "".join(part.capitalize() for part in f"expect_{item.expect}".split("_"))
     kind = getattr(gx.expectations, name)
     arguments: dict[str, Any] = dict(item.kwargs)
-    if item.set_from is not None:
-        table, _, column = item.set_from.rpartition(".")
-        found = connection.sql(f"select distinct {column} from {table} order by 1").fetchall()
-        arguments["value_set"] = [value for (value,) in found]
     if "value_pairs_set" in arguments:
         arguments["description"] = _pairs_in_words(item)
     if item.when:
@@ -231,7 +231,7 @@ def _build(gx: Any, connection: duckdb.DuckDBPyConnection, item: Expectation) ->
         return kind(
             **arguments,
             severity="critical" if item.level == "blocking" else "warning",
-            notes=f"{item.level.capitalize()}. {item.reason}",
+            notes=f"{item.rule_id}. {item.level.capitalize()}. {item.reason}",
             meta={
                 "number": item.number,
                 "level": item.level,
@@ -309,6 +309,8 @@ def _error(suite: Suite, item: Expectation, message: str) -> CheckResult:
 
 def _names(suite: Suite, item: Expectation) -> dict[str, str]:
     return {
+        "rule_id": item.rule_id,
+        "severity": item.severity,
         "suite": suite.layer,
         "table_name": suite.table,
         "expectation": f"expect_{item.expect}",

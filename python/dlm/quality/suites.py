@@ -1,26 +1,22 @@
-"""Read the declared expectations; Great Expectations itself is not needed for that.
+"""Great Expectations' suites as the rule catalogue makes them; the library is not needed for that.
 
-``expectations.yml`` says once what is expected of which table, how bad a violation is and why. The
-suites, the rows of ``quality.gx_results`` and the pages are all made from it.
+The macros that say a rule's check as an SQL predicate say it as an expectation too, into
+``quality.rule_expectations``; words and severity are the catalogue's. Nothing is written twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
-import yaml
+if TYPE_CHECKING:
+    import duckdb
 
-DECLARATION = Path(__file__).with_name("expectations.yml")
-LEVELS = ("blocking", "warning")
-_FIELDS = {"expect", "kwargs", "when", "level", "reason", "reason_ja", "set_from"}
-
-
-class DeclarationError(ValueError):
-    """expectations.yml says something that cannot be used; the text says where and why."""
+BLOCKING = "S1"
+"""Severity of a rule whose violation stops publication; every other warns."""
 
 
 @dataclass(frozen=True)
@@ -28,25 +24,30 @@ class Expectation:
     """One thing expected of one table.
 
     Attributes:
-        number: its place in the declaration; tells results apart.
+        number: its place among all expectations; tells results apart.
+        rule_id: rule of the catalogue it was made from.
+        severity: of the rule, S1 to S4.
         expect: name in Great Expectations without the leading ``expect_``.
         kwargs: its arguments.
         when: only rows where each column has the value (or one of the values) are checked;
             ``not null`` and ``null`` stand for themselves.
-        set_from: ``schema.table.column`` whose values are the accepted set.
-        level: ``blocking`` stops publication, ``warning`` is for the stewards.
-        reason: why it is expected, for the reader of a finding.
+        reason: what is wrong where it is violated, in the catalogue's words.
         reason_ja: the same in Japanese.
     """
 
     number: int
+    rule_id: str
+    severity: str
     expect: str
     kwargs: Mapping[str, Any]
     when: Mapping[str, Any]
-    set_from: str | None
-    level: str
     reason: str
     reason_ja: str
+
+    @property
+    def level(self) -> str:
+        """``blocking`` stops publication, ``warning`` is for the stewards."""
+        return "blocking" if self.severity == BLOCKING else "warning"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -64,7 +65,7 @@ class Suite:
     Attributes:
         table: ``schema.table``.
         keys: columns that name a record to a steward.
-        expectations: in the order declared.
+        expectations: in the order of the rules.
     """
 
     table: str
@@ -73,7 +74,7 @@ class Suite:
 
     @property
     def layer(self) -> str:
-        """Schema of the table: staging or core."""
+        """Schema of the table: staging, core or quality."""
         return self.table.partition(".")[0]
 
     def columns(self) -> tuple[str, ...]:
@@ -84,55 +85,39 @@ class Suite:
         return tuple(dict.fromkeys(needed))
 
 
-@cache
-def load_suites(path: Path = DECLARATION) -> tuple[Suite, ...]:
-    """The declared suites, one per table, in the order of the file.
+def load_suites(connection: duckdb.DuckDBPyConnection) -> tuple[Suite, ...]:
+    """The suites of a build, one per table, in the order of tables and rules.
 
-    Raises:
-        DeclarationError: an entry is incomplete or says something unknown.
+    Args:
+        connection: on a database that holds ``quality.rule_expectations``.
     """
-    declared = yaml.safe_load(path.read_text(encoding="utf-8"))
-    numbers = iter(range(1, 1_000_000))
-    suites = tuple(
-        Suite(
-            table,
-            tuple(block["keys"]),
-            tuple(_expectation(table, entry, next(numbers)) for entry in block["expectations"]),
-        )
-        for block in declared
-        for table in block["tables"]
+    rows = connection.execute(
+        "select table_name, naming_columns, expectation_no, rule_id, severity, expect, arguments, "
+        "conditions, message_en, message_ja from quality.rule_expectations order by expectation_no"
+    ).fetchall()
+    return tuple(
+        Suite(table, tuple(json.loads(keys)), tuple(_expectation(*row[2:]) for row in of_table))
+        for (table, keys), of_table in groupby(rows, key=lambda row: (row[0], row[1]))
     )
-    tables = [suite.table for suite in suites]
-    if len(set(tables)) < len(tables):
-        raise DeclarationError(f"{path.name}: a table is declared twice")
-    return suites
 
 
-def all_expectations() -> Iterator[tuple[Suite, Expectation]]:
-    """Every expectation with its suite."""
-    for suite in load_suites():
-        for expectation in suite.expectations:
-            yield suite, expectation
-
-
-def _expectation(table: str, entry: Mapping[str, Any], number: int) -> Expectation:
-    where = f"{DECLARATION.name}, {table}, {entry.get('expect', 'an entry without expect')}"
-    if unknown := set(entry) - _FIELDS:
-        raise DeclarationError(f"{where}: unknown field(s) {', '.join(sorted(unknown))}")
-    if entry.get("level") not in LEVELS:
-        raise DeclarationError(f"{where}: level must be one of {', '.join(LEVELS)}")
-    if not entry.get("reason") or not entry.get("reason_ja"):
-        raise DeclarationError(f"{where}: a reason in English and Japanese is missing")
-    if "when" in entry and entry["expect"].startswith("column_pair_"):
-        # Great Expectations 1.24 counts the violations of all rows there, not of the rows meant.
-        raise DeclarationError(f"{where}: a pair of columns cannot be checked under a condition")
+def _expectation(
+    number: int,
+    rule_id: str,
+    severity: str,
+    expect: str,
+    arguments: str,
+    conditions: str,
+    reason: str,
+    reason_ja: str,
+) -> Expectation:
     return Expectation(
-        number=number,
-        expect=entry["expect"],
-        kwargs=entry.get("kwargs", {}),
-        when=entry.get("when", {}),
-        set_from=entry.get("set_from"),
-        level=entry["level"],
-        reason=entry["reason"],
-        reason_ja=entry["reason_ja"],
+        number,
+        rule_id,
+        severity,
+        expect,
+        json.loads(arguments),
+        json.loads(conditions),
+        reason,
+        reason_ja,
     )
