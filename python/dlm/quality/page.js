@@ -316,11 +316,14 @@
   }
 
   /* Values break between columns and file names between folders, not in the middle of either. */
-  const unbroken = (parts) => parts.map((part) => [el("span", { class: "part" }, part), el("wbr")]);
-  const evidenceOf = (record) => unbroken((field(record, "evidence") || "").split(/(?<=; )/));
+  function unbroken(text, sign) {
+    const parts = text.split(sign);
+    return parts.map((part, at) => [el("span", { class: "part" }, part + (at < parts.length - 1 ? sign : "")), el("wbr")]);
+  }
+  const evidenceOf = (record) => unbroken(field(record, "evidence") || "", "; ");
 
   function placeOf(file, line) {
-    return file ? unbroken((file + (line === null ? "" : ":" + line)).split(/(?<=\/)/)) : "–";
+    return file ? unbroken(file + (line === null ? "" : ":" + line), "/") : "–";
   }
 
   function recordRow(record) {
