@@ -190,11 +190,14 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     bench = add("bench", _bench, "measure, with a peer in the same run")
-    bench.add_argument("what", choices=["overhead", "load", "parity"])
+    bench.add_argument("what", choices=["overhead", "load", "parity", "coverage"])
     bench.add_argument("--runs", type=int, default=5)
     bench.add_argument("--rows", type=int, default=5_000_000, help="records (load)")
     bench.add_argument("--seed", type=int, help="a synthetic trial, not the seeds (parity)")
     bench.add_argument("--scale", type=int, default=1, help="trials' worth of patients (parity)")
+    bench.add_argument(
+        "--simulations", type=int, default=1000, help="trials per setting (coverage)"
+    )
     bench.add_argument("--json", type=Path, metavar="FILE")
     return parser
 
@@ -460,6 +463,13 @@ def _synth(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
+    if options.what == "coverage":
+        from dlm.coverage import coverage
+
+        if options.simulations < 100:
+            raise UsageError("--simulations is a whole number from 100")
+        return coverage(options.simulations, options.json)
+
     from dlm.bench import load, overhead, parity
 
     if options.what == "load":

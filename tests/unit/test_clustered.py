@@ -185,3 +185,24 @@ def test_a_share_compared_with_itself_or_with_nothing() -> None:
     assert rows.loc["same", "difference"] == 0
     assert rows["difference_std_err"].isna().all()
     assert pd.isna(rows.loc["nothing", "difference"])
+
+
+def test_bootstrap_draws_as_many_clusters_with_replacement() -> None:
+    given = pd.DataFrame(
+        {
+            "dataset": ["two", "two", "one", "three", "three", "three", "none"],
+            "cluster_id": [1, 2, 1, 1, 2, 3, 1],
+            "m": [1, 1, 4, 2, 2, 2, 0],
+            "x": [0, 1, 2, 2, 2, 2, 0],
+        }
+    )
+    with duckdb.connect() as connection:
+        connection.register("clusters", given)
+        query = render("bootstrap_shares('clusters', ['dataset'], 4000, 7, 3)")
+        found = connection.execute(f"from ({query}) order by dataset").fetchall()
+        assert found == connection.execute(f"from ({query}) order by dataset").fetchall()
+        fewer = render("bootstrap_shares('clusters', ['dataset'], 10, 7, 2)")
+        kept = connection.execute(f"select dataset from ({fewer})").fetchall()
+    # Of two clusters a quarter of the samples holds either twice; one or none gives no row.
+    assert found == [("three", 4000, 1.0, 1.0), ("two", 4000, 0.0, 1.0)]
+    assert kept == [("two",)]

@@ -343,7 +343,7 @@ select
             then 'difference second - first of two ratios, linearised over patients, t on K - 1 df'
         else
             'kappa and difference second - first: linearised over patients, t on K - 1 df; '
-            || 'McNemar: Obuchowski 1998 (pairs weigh alike), Durkalski 2003 (patients weigh alike), 1 df'
+            || 'McNemar: Obuchowski 1998 (pairs weigh alike) and Durkalski 2003 (patients do), 1 df'
     end as method
 from tested
 order by comparison_order, comparison, timepoint, stratum_order
