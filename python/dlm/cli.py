@@ -12,7 +12,7 @@ from pathlib import Path
 from dlm import __version__
 from dlm.console import Console
 from dlm.errors import DlmError, UsageError
-from dlm.project import find_places
+from dlm.project import Places, find_places
 from dlm.workflow.commands import add_commands
 
 _EXIT_CODES = """\
@@ -113,6 +113,13 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--received", metavar="DATE", help="day the delivery counts as received")
     check.add_argument("--cutoff", metavar="DATE", help="clinical dates after DATE do not count")
     check.add_argument("--as-of", metavar="DATE|ID|latest", help="as in dlm build")
+    check.add_argument(
+        "--thresholds",
+        type=Path,
+        metavar="FILE",
+        help="check nothing; judge the published counts by the thresholds (rule_id, "
+        "threshold_percent) of a CSV file and show which statuses change",
+    )
     check.add_argument("--out", metavar="DIR", help="where outputs go (default: build/)")
     check.add_argument("--quiet", action="store_true", help="no progress")
 
@@ -297,6 +304,8 @@ def _check(options: argparse.Namespace) -> int:
     from dlm.workflow.gate import told
 
     places = find_places(options.out)
+    if options.thresholds is not None:
+        return _rejudge(places, options.thresholds)
     parse_until(options.as_of)
     # Without being told, what is current is what was delivered; the seeds, where nothing was.
     as_of = options.as_of or ("latest" if read_ledger(places.state) else None)
@@ -320,6 +329,37 @@ def _check(options: argparse.Namespace) -> int:
         print(told(found.blocking))
         return 1
     print("No S1 query is open; see: dlm queries list")
+    return 0
+
+
+def _rejudge(places: Places, path: Path) -> int:
+    import duckdb
+
+    from dlm.listing import print_rows
+    from dlm.quality.thresholds import read_thresholds, rejudge
+
+    thresholds = read_thresholds(path)
+    if not places.warehouse.is_file():
+        raise DlmError(f"nothing is published in {places.out}; run: dlm build")
+    connection = duckdb.connect(str(places.warehouse), read_only=True)
+    try:
+        judged = rejudge(connection, places.project, thresholds)
+    finally:
+        connection.close()
+    changed = [each for each in judged if each.status != each.status_before]
+    columns = (
+        "rule_id",
+        "site_id",
+        "n_violated",
+        "n_checked",
+        "threshold_before",
+        "threshold",
+        "status_before",
+        "status",
+    )
+    print(f"{len(changed)} of {len(judged)} results of rule and site change; nothing was checked.")
+    if changed:
+        print_rows([vars(each) for each in changed], columns, "table")
     return 0
 
 

@@ -187,7 +187,7 @@ def write_page(
                 }
             ),
             say=_say,
-        no_site=NO_SITE,
+            no_site=NO_SITE,
             glyph=charts.glyph,
             records=records,
             severities=SEVERITIES,
