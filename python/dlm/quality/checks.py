@@ -234,6 +234,7 @@ def _build(gx: Any, item: Expectation) -> Any:
             notes=f"{item.rule_id}. {item.level.capitalize()}. {item.reason}",
             meta={
                 "number": item.number,
+                "rule_id": item.rule_id,
                 "level": item.level,
                 "reason": item.reason,
                 "reason_ja": item.reason_ja,
