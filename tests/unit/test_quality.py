@@ -364,6 +364,7 @@ def test_values_from_files_are_shown_and_never_run(pages: Path) -> None:
 def test_data_docs_say_level_and_reason_and_can_show_failures_only(pages: Path) -> None:
     page = (pages / "data_docs/validations/core.fct_surgery.html").read_text(encoding="utf-8")
     assert 'id="failed-only"' in page
+    assert 'href="../../index.html#rule=' in page
     assert "hide-succeeded-validation-target-child" in page
     assert "実施とされた段階に日付がない" in page
     assert "A stage counts as performed and has no date." in page

@@ -35,11 +35,23 @@ READY = "document.documentElement.dataset.ready"
 RUN = CheckRun(
     (
         CheckResult(
-            "core", "core.fct_read", "expect_x", "verdict", "warning", "warn", 100, 2, "a, b",
-            "x; y", "why", "なぜ",
+            suite="core",
+            table_name="core.fct_read",
+            rule_id="RD05",
+            severity="S1",
+            expectation="expect_x",
+            column_name="verdict",
+            level="warning",
+            status="warn",
+            n_checked=100,
+            n_violated=2,
+            failing_keys="a, b",
+            detail="x; y",
+            description="why",
+            description_ja="なぜ",
         ),
     )
-)  # fmt: skip
+)
 
 
 def write(connection: duckdb.DuckDBPyConnection, folder: Path, stamp: Stamp = STAMP) -> Path:
