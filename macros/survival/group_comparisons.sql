@@ -202,7 +202,7 @@
         {{ key }},
         n_groups,
         -- rounding may leave a difference of nothing a little below it
-        case when chi2 is not null then greatest(chi2, 0e0) end as logrank_chi2,
+        case when chi2 > 0 then chi2 when chi2 is not null then 0e0 end as logrank_chi2,
         cast(case when chi2 is not null then df end as integer) as df,
         case when chi2 is not null then {{ chi_square_upper_tail('chi2', 'df') }} end as p_value
     from all_groups

@@ -5,10 +5,37 @@ findings as (select * from {{ ref('int_findings') }}),
 
 outcomes as (select * from {{ ref('int_outcomes') }}),
 
+-- One recurrence is of several kinds: that of any place, and those that endpoints of one place ask for.
+recurrence_kinds as (
+    select
+        *,
+        'recurrence' as kind
+    from findings
+    where is_recurrence
+    union all
+    select
+        *,
+        'recurrence_at_spot' as kind
+    from findings
+    where is_recurrence and is_regrowth
+    union all
+    select
+        *,
+        'liver_only_recurrence' as kind
+    from findings
+    where is_recurrence and (is_regrowth or recurrence_place in ('at_spot', 'liver_elsewhere'))
+    union all
+    select
+        *,
+        'extrahepatic_recurrence' as kind
+    from findings
+    where is_recurrence and recurrence_place in ('extrahepatic', 'liver_and_extrahepatic')
+),
+
 recurrences as (
     select
         patient_id,
-        'recurrence' as kind,
+        kind,
         recurrence_date as event_date,
         recurrence_date_lower as date_lower,
         recurrence_date_upper as date_upper,
@@ -16,8 +43,7 @@ recurrences as (
         'followup' as srcdom,
         recurrence_dated_by as srcvar,
         {{ finding_reference() }} as srcseq
-    from findings
-    where is_recurrence
+    from recurrence_kinds
 ),
 
 assessments as (

@@ -31,6 +31,7 @@ select
     counted.first_surgery_date,
     counted.day_zero_stage,
     day_zero.surgery_date,
+    day_zero.surgery_date_precision,
     day_zero.r_status
 from plans
 left join counted on plans.patient_id = counted.patient_id

@@ -22,6 +22,7 @@ select
     ---------- when
     {{ until_cutoff('consent_date') }} as consent_date,
     registration_date,
+    registration_date_precision,
     {{ until_cutoff('withdrawal_date') }} as withdrawal_date,
 
     ---------- disease

@@ -29,6 +29,7 @@ select
     -- disposition.
     is_performed and is_planned as is_counted_stage,
     surgery_date,
+    surgery_date_precision,
     procedure,
     segments_removed,
     r_status,

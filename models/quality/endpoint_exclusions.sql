@@ -1,4 +1,4 @@
--- One row per operated patient and endpoint that has no row in marts.time_to_event.
+-- One row per patient with its origin and endpoint that has no row in marts.time_to_event.
 with
 
 endpoint_times as (
@@ -10,8 +10,12 @@ select
     site_id,
     paramcd,
     exclusion_reason as reason,
-    -- no row for a recurrence between stages is the rule; a time that cannot be is an error
-    case when exclusion_reason = 'recurrence_before_day_0' then 'note' else 'error' end as severity,
+    -- No row for a recurrence between stages is the rule; a time that cannot be is an error in the trial's own
+    -- endpoints, and for those of others to look at.
+    case
+        when exclusion_reason like 'recurrence_before_%' or role <> 'trial' then 'note'
+        else 'error'
+    end as severity,
     exclusion_detail as detail
 from endpoint_times
 where exclusion_reason is not null

@@ -27,9 +27,7 @@ curves as (
 ),
 
 known_groupings as (
-    select 'overall' as grouping
-    union all
-    select 'resection_group' as grouping
+    {{ survival_grouping_names() }}
 ),
 
 groupings as (

@@ -1,4 +1,4 @@
--- Operated patients have a time or a reason for each endpoint; times are what their dates say.
+-- Patients with its origin have a time or a reason for each endpoint; times are what their dates say.
 with
 
 time_to_event as (
@@ -9,16 +9,12 @@ endpoint_exclusions as (
     select * from {{ ref('endpoint_exclusions') }}
 ),
 
-operated as (
-    select patient_id
-    from {{ ref('dim_patient') }}
-    where is_operated
-),
-
-endpoints as (
-    select 'RFS' as paramcd
-    union all
-    select 'OS' as paramcd
+expected as (
+    select
+        origins.patient_id,
+        endpoints.paramcd
+    from {{ ref('int_endpoint_origins') }} as origins
+    inner join {{ ref('ref_endpoints') }} as endpoints on origins.origin = endpoints.origin
 ),
 
 accounted as (
@@ -33,14 +29,6 @@ accounted as (
     from endpoint_exclusions
 ),
 
-expected as (
-    select
-        operated.patient_id,
-        endpoints.paramcd
-    from operated
-    cross join endpoints
-),
-
 violations as (
     select
         expected.patient_id,
@@ -53,7 +41,7 @@ violations as (
     select
         accounted.patient_id,
         accounted.paramcd,
-        'not an endpoint of an operated patient' as violation
+        'an endpoint without its origin' as violation
     from accounted
     left join expected using (patient_id, paramcd)
     where expected.patient_id is null
@@ -72,6 +60,15 @@ violations as (
         'aval is not adt - startdt, or is negative' as violation
     from time_to_event
     where (aval = {{ days_between('startdt', 'adt') }} and aval >= 0) is not true
+    union all
+    select
+        patient_id,
+        paramcd,
+        'a bound that does not hold the time where only one event can be' as violation
+    from time_to_event
+    where
+        (aval_earliest >= 0 and aval_latest >= 0) is not true
+        or (date_precision = 'day' and cnsr_earliest = cnsr and aval_earliest > aval)
     union all
     select
         patient_id,

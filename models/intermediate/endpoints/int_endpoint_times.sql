@@ -1,95 +1,77 @@
--- One row per operated patient and endpoint: what ends its time, or why there is no time.
+-- One row per patient and endpoint: what ends its time, or why there is no time. The endpoints, their
+-- origins and their sources are the rows of ref_endpoints and ref_endpoint_sources.
 with
 
 patients as (
     select * from {{ ref('dim_patient') }}
 ),
 
+origins as (
+    select * from {{ ref('int_endpoint_origins') }}
+),
+
 sources as (
     select * from {{ ref('int_endpoint_sources') }}
 ),
 
-surgeries as (
-    select * from {{ ref('fct_surgery') }}
-),
-
--- TRIAL rule 6. Censoring at day 0 is for those never assessed since; contact is never supposed.
 endpoints as (
-    select
-        'RFS' as paramcd,
-        'Recurrence-free survival' as param,
-        true as censors_at_day_0
-    union all
-    select
-        'OS' as paramcd,
-        'Overall survival' as param,
-        false as censors_at_day_0
+    select * from {{ ref('ref_endpoints') }}
 ),
 
--- Of two events on one day the first in this order gives the description.
-endpoint_rules as (
-    select
-        'RFS' as paramcd,
-        'recurrence' as kind,
-        'event' as purpose,
-        1 as source_order,
-        'recurrence' as description
-    union all
-    select
-        'RFS' as paramcd,
-        'death' as kind,
-        'event' as purpose,
-        2 as source_order,
-        'death without recurrence' as description
-    union all
-    select
-        'RFS' as paramcd,
-        'disease_assessment' as kind,
-        'censoring' as purpose,
-        1 as source_order,
-        'last disease assessment' as description
-    union all
-    select
-        'OS' as paramcd,
-        'death' as kind,
-        'event' as purpose,
-        1 as source_order,
-        'death' as description
-    union all
-    select
-        'OS' as paramcd,
-        'last_contact' as kind,
-        'censoring' as purpose,
-        1 as source_order,
-        'last contact' as description
+endpoint_sources as (
+    select * from {{ ref('ref_endpoint_sources') }}
 ),
 
-day_zeros as (
-    select
-        patient_id,
-        max(stage) as day_zero_stage
-    from surgeries
-    where is_day_zero
-    group by patient_id
-),
-
+-- An endpoint asks for every patient who has its origin.
 expected as (
     select
         patients.patient_id,
         patients.patient_key,
         patients.site_id,
-        patients.surgery_date as startdt,
-        patients.resection_group,
+        {%- for grouping in var('survival_groupings') %}
+        patients.{{ grouping.column }},
+        {%- endfor %}
         patients.resection_group_reason,
-        concat_ws('|', patients.patient_id, 'stage ' || cast(day_zeros.day_zero_stage as string))
-            as day_zero_reference,
+        patients.{{ var('survival_stratum') }} as stratum,
+        origins.startdt,
+        origins.startdt_precision,
+        origins.srcdom as origin_srcdom,
+        origins.srcvar as origin_srcvar,
+        origins.srcseq as origin_srcseq,
         endpoints.paramcd,
         endpoints.param,
-        endpoints.censors_at_day_0
+        endpoints.role,
+        endpoints.origin,
+        endpoints.censors_at_origin,
+        replace(endpoints.origin, '_', ' ') as origin_name
     from patients
-    left join day_zeros on patients.patient_id = day_zeros.patient_id
-    cross join endpoints
-    where patients.is_operated
+    inner join origins on patients.patient_id = origins.patient_id
+    inner join endpoints on origins.origin = endpoints.origin
+),
+
+-- The time by the days that partial dates stand for, and by the first and the last day that they can mean.
+dated_sources as (
+    select
+        *,
+        'used' as dating,
+        event_date as dated
+    from sources
+    union all
+    select
+        *,
+        'earliest' as dating,
+        coalesce(date_lower, event_date) as dated
+    from sources
+    union all
+    select
+        *,
+        'latest' as dating,
+        {%- if cutoff_date() %}
+        least(coalesce(date_upper, event_date), {{ cutoff_date() }}) as dated
+        {%- else %}
+        coalesce(date_upper, event_date) as dated
+        {%- endif %}
+    from sources
 ),
 
 candidates as (
@@ -97,60 +79,69 @@ candidates as (
         expected.patient_id,
         expected.paramcd,
         expected.startdt,
-        expected.censors_at_day_0,
-        endpoint_rules.purpose,
-        endpoint_rules.source_order,
-        endpoint_rules.description,
-        sources.kind,
-        -- A date known to the month or year is put on day 0 when its stand-in falls before day 0
-        -- though the date itself may not.
+        expected.censors_at_origin,
+        endpoint_sources.purpose,
+        endpoint_sources.source_order,
+        endpoint_sources.incidence,
+        endpoint_sources.description,
+        dated_sources.dating,
+        dated_sources.kind,
+        -- A date known to the month or year is put on the origin when the day that stands for it falls
+        -- before, though the date itself may not.
+        dated_sources.dated < expected.startdt and dated_sources.date_upper >= expected.startdt
+            as is_put_on_origin,
         case
-            when sources.event_date < expected.startdt and sources.date_upper >= expected.startdt
+            when
+                dated_sources.dated < expected.startdt
+                and dated_sources.date_upper >= expected.startdt
                 then expected.startdt
-            else sources.event_date
+            else dated_sources.dated
         end as adt,
-        sources.date_precision,
-        sources.srcdom,
-        sources.srcvar,
-        sources.srcseq
+        dated_sources.date_precision,
+        dated_sources.srcdom,
+        dated_sources.srcvar,
+        dated_sources.srcseq
     from expected
-    inner join endpoint_rules on expected.paramcd = endpoint_rules.paramcd
-    inner join sources
+    inner join endpoint_sources on expected.paramcd = endpoint_sources.paramcd
+    inner join dated_sources
         on
-            expected.patient_id = sources.patient_id
-            and endpoint_rules.kind = sources.kind
+            expected.patient_id = dated_sources.patient_id
+            and endpoint_sources.kind = dated_sources.kind
 ),
 
+-- The first of the events and of those that forestall them ends the time; of two on one day the first in
+-- the order of the sources.
 ranked_events as (
     select
         *,
         row_number() over (
-            partition by patient_id, paramcd
+            partition by patient_id, paramcd, dating
             order by adt, source_order, srcdom, srcvar, srcseq
         ) as event_order
     from candidates
-    where purpose = 'event' and adt is not null
+    where purpose in ('event', 'competing') and adt is not null
 ),
 
 undated_events as (
     select
         patient_id,
         paramcd,
+        dating,
         min(description) as description
     from candidates
-    where purpose = 'event' and adt is null
-    group by patient_id, paramcd
+    where purpose in ('event', 'competing') and adt is null
+    group by patient_id, paramcd, dating
 ),
 
 ranked_censorings as (
     select
         *,
         row_number() over (
-            partition by patient_id, paramcd
+            partition by patient_id, paramcd, dating
             order by adt desc, source_order asc, srcdom asc, srcvar asc, srcseq asc
         ) as censoring_order
     from candidates
-    where purpose = 'censoring' and adt is not null and (adt >= startdt or not censors_at_day_0)
+    where purpose = 'censoring' and adt is not null and (adt >= startdt or not censors_at_origin)
 ),
 
 last_censorings as (
@@ -165,50 +156,70 @@ first_events as (
     where event_order = 1
 ),
 
+datings as (
+    select 'used' as dating
+    union all
+    select 'earliest' as dating
+    union all
+    select 'latest' as dating
+),
+
 ended as (
     select
         expected.*,
+        datings.dating,
         case
-            when first_events.patient_id is not null then 'event'
+            when first_events.purpose is not null then first_events.purpose
             -- an event without any date: the time is not known, and is not that of a censoring
             when undated_events.patient_id is not null then 'undated_event'
             when last_censorings.patient_id is not null then 'censored'
-            when expected.censors_at_day_0 then 'censored_at_day_0'
+            when expected.censors_at_origin then 'censored_at_origin'
             else 'no_source'
         end as ending,
         first_events.kind as event_kind,
+        first_events.incidence,
         first_events.description as event_description,
         undated_events.description as undated_description,
         last_censorings.description as censoring_description,
         first_events.adt as event_date,
         last_censorings.adt as censoring_date,
         coalesce(first_events.date_precision, last_censorings.date_precision) as date_precision,
+        coalesce(first_events.is_put_on_origin, last_censorings.is_put_on_origin)
+            as is_put_on_origin,
         coalesce(first_events.srcdom, last_censorings.srcdom) as srcdom,
         coalesce(first_events.srcvar, last_censorings.srcvar) as srcvar,
         coalesce(first_events.srcseq, last_censorings.srcseq) as srcseq
     from expected
+    cross join datings
     left join first_events
         on
             expected.patient_id = first_events.patient_id
             and expected.paramcd = first_events.paramcd
+            and datings.dating = first_events.dating
     left join undated_events
         on
             expected.patient_id = undated_events.patient_id
             and expected.paramcd = undated_events.paramcd
+            and datings.dating = undated_events.dating
     left join last_censorings
         on
             expected.patient_id = last_censorings.patient_id
             and expected.paramcd = last_censorings.paramcd
+            and datings.dating = last_censorings.dating
 ),
 
 dated as (
     select
         *,
-        case ending
-            when 'event' then event_date
-            when 'censored' then censoring_date
-            when 'censored_at_day_0' then startdt
-        end as adt
+        case
+            when ending in ('event', 'competing') then event_date
+            when ending = 'censored' then censoring_date
+            when ending = 'censored_at_origin' then startdt
+        end as adt,
+        case
+            when ending = 'event' then 0
+            when ending in ('competing', 'censored', 'censored_at_origin') then 1
+        end as cnsr
     from ended
 ),
 
@@ -217,6 +228,35 @@ timed as (
         *,
         {{ days_between('startdt', 'adt') }} as aval
     from dated
+),
+
+-- both bounds beside the time itself
+bounds as (
+    select
+        patient_id,
+        paramcd,
+        {%- for dating in ['earliest', 'latest'] %}
+        max(case when dating = '{{ dating }}' then aval end) as aval_{{ dating }},
+        max(case when dating = '{{ dating }}' then cnsr end) as cnsr_{{ dating }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from timed
+    group by patient_id, paramcd
+),
+
+used as (
+    select
+        timed.*,
+        bounds.aval_earliest,
+        bounds.cnsr_earliest,
+        bounds.aval_latest,
+        bounds.cnsr_latest
+    from timed
+    inner join bounds
+        on
+            timed.patient_id = bounds.patient_id
+            and timed.paramcd = bounds.paramcd
+    where timed.dating = 'used'
 )
 
 select
@@ -225,47 +265,84 @@ select
     site_id,
     paramcd,
     param,
+    role,
+    origin,
 
     ---------- time
     startdt,
+    case startdt_precision when 'month' then 'D' when 'year' then 'M' end as startdtf,
     adt,
+    case
+        when ending = 'censored_at_origin' then null
+        when date_precision = 'month' then 'D'
+        when date_precision = 'year' then 'M'
+    end as adtf,
+    case
+        when ending = 'censored_at_origin' then null
+        when is_put_on_origin then 'the origin, for the day that stands for it falls before'
+        when date_precision = 'month' then '15th of the month'
+        when date_precision = 'year' then '1 July of the year'
+    end as adt_rule,
     aval,
-    case when ending = 'event' then 0 when ending like 'censored%' then 1 end as cnsr,
+    cnsr,
+    case
+        when ending = 'event' and incidence = 'competing' then 2
+        when ending = 'event' then 1
+        when ending = 'competing' then 2
+        when ending like 'censored%' then 0
+    end as outcome_code,
+
+    ---------- time if partial dates are as early, or as late, as they can be
+    aval_earliest,
+    cnsr_earliest,
+    aval_latest,
+    cnsr_latest,
 
     ---------- what ended it
     case
         when ending = 'event' then event_description
-        when ending like 'censored%' then 'censored'
+        when ending = 'competing' or ending like 'censored%' then 'censored'
     end as evntdesc,
     case ending
+        when 'competing' then event_description
         when 'censored' then censoring_description
-        when 'censored_at_day_0' then 'day 0, no disease assessment since'
+        when 'censored_at_origin' then origin_name || ', no disease assessment since'
     end as cnsdtdsc,
 
     ---------- the record that says so
-    case when ending = 'censored_at_day_0' then 'surgery' else srcdom end as srcdom,
-    case when ending = 'censored_at_day_0' then 'surgery_date' else srcvar end as srcvar,
-    case when ending = 'censored_at_day_0' then day_zero_reference else srcseq end as srcseq,
-    date_precision,
+    case when ending = 'censored_at_origin' then origin_srcdom else srcdom end as srcdom,
+    case when ending = 'censored_at_origin' then origin_srcvar else srcvar end as srcvar,
+    case when ending = 'censored_at_origin' then origin_srcseq else srcseq end as srcseq,
+    case when ending <> 'censored_at_origin' then date_precision end as date_precision,
 
-    ---------- group
-    resection_group,
-    resection_group_reason,
+    ---------- groups; what is only known after the origin is none
+    {%- for grouping in var('survival_groupings') %}
+    case
+        when {{ known_at_origin(grouping.known_at) }} then {{ grouping.column }}
+    end as {{ grouping.column }},
+    {%- endfor %}
+    case
+        when not {{ known_at_origin('day_0') }} then 'known_after_origin'
+        else resection_group_reason
+    end as resection_group_reason,
+    stratum,
 
     ---------- why there is no time
     case
         when aval is null then 'missing_time'
-        when aval < 0 and ending = 'event' and event_kind = 'recurrence'
-            then 'recurrence_before_day_0'
+        when
+            aval < 0 and ending in ('event', 'competing') and event_kind like '%recurrence%'
+            then 'recurrence_before_' || origin
         when aval < 0 then 'negative_time'
     end as exclusion_reason,
     case
         when ending = 'undated_event' then undated_description || ', no date known'
         when ending = 'no_source' then 'neither death nor last contact is known'
-        when aval is null then 'day 0 is not known'
+        when aval is null then origin_name || ' is not known'
         when aval < 0
             then
                 coalesce(event_description, censoring_description)
-                || ' on ' || cast(adt as string) || ', day 0 on ' || cast(startdt as string)
+                || ' on ' || cast(adt as string)
+                || ', ' || origin_name || ' on ' || cast(startdt as string)
     end as exclusion_detail
-from timed
+from used

@@ -1,4 +1,4 @@
--- One row per operated patient and endpoint with a time (quality.endpoint_exclusions has the rest).
+-- One row per patient and endpoint with a time (quality.endpoint_exclusions has the rest).
 with
 
 endpoint_times as (
@@ -13,15 +13,27 @@ select
     ---------- endpoint
     cast(paramcd as string) as paramcd,
     cast(param as string) as param,
+    cast(role as string) as role,
+    cast(origin as string) as origin,
 
     ---------- time
     cast(startdt as date) as startdt,
+    cast(startdtf as string) as startdtf,
     cast(adt as date) as adt,
+    cast(adtf as string) as adtf,
+    cast(adt_rule as string) as adt_rule,
     cast(aval as integer) as aval,
     cast(cnsr as integer) as cnsr,
+    cast(outcome_code as integer) as outcome_code,
     cast(evntdesc as string) as evntdesc,
     cast(cnsdtdsc as string) as cnsdtdsc,
     cast(date_precision as string) as date_precision,
+
+    ---------- time if partial dates are as early, or as late, as they can be
+    cast(aval_earliest as integer) as aval_earliest,
+    cast(cnsr_earliest as integer) as cnsr_earliest,
+    cast(aval_latest as integer) as aval_latest,
+    cast(cnsr_latest as integer) as cnsr_latest,
 
     ---------- source record
     cast(srcdom as string) as srcdom,
@@ -31,6 +43,8 @@ select
     ---------- group
     cast(resection_group as string) as resection_group,
     cast(resection_group_reason as string) as resection_group_reason,
+
+    cast(stratum as string) as stratum,
 
     ---------- stamp
     cast({{ cutoff_date() or 'null' }} as date) as cutoff_date

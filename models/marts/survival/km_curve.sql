@@ -7,22 +7,7 @@ time_to_event as (
 ),
 
 subjects as (
-    select
-        paramcd,
-        'overall' as grouping,
-        'all' as group_value,
-        aval as time_value,
-        1 - cnsr as had_event
-    from time_to_event
-    union all
-    select
-        paramcd,
-        'resection_group' as grouping,
-        resection_group as group_value,
-        aval as time_value,
-        1 - cnsr as had_event
-    from time_to_event
-    where resection_group is not null
+    {{ survival_subjects('time_to_event', ['aval as time_value', '1 - cnsr as had_event']) }}
 ),
 
 counts as (

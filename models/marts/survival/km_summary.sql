@@ -96,6 +96,12 @@ select
     {%- endfor %}
     {%- endfor %}
 
+    cast(case
+        when medians.quantile is not null then null
+        when sizes.events = 0 then 'no event'
+        else 'survival stays above one half'
+    end as string) as median_not_estimable_reason,
+
     ---------- survival at the landmarks
     {%- for month in months %}
     {%- for bound in ['', '_lower', '_upper'] %}

@@ -18,18 +18,44 @@ counts as (
     where conf_type = 'log'
 ),
 
+time_to_event as (
+    select * from {{ ref('time_to_event') }}
+),
+
+endpoints as (
+    select * from {{ ref('ref_endpoints') }}
+),
+
+stratum_subjects as (
+    {{ survival_subjects(
+        'time_to_event',
+        ["coalesce(stratum, '(missing)') as stratum", 'aval as time_value', '1 - cnsr as had_event'],
+    ) }}
+),
+
+stratum_counts as (
+    {{ survival_counts('stratum_subjects', ['paramcd', 'grouping', 'stratum', 'group_value']) }}
+),
+
 groupings as (
-    select 'overall' as grouping
-    union all
-    select 'resection_group' as grouping
+    {{ survival_grouping_names() }}
 ),
 
 compared as (
     select distinct
         counts.paramcd,
-        groupings.grouping
+        groupings.grouping,
+        case
+            {%- for grouping in var('survival_groupings') %}
+            when groupings.grouping = '{{ grouping.column }}' and not {{ known_at_origin(grouping.known_at) }}
+                then
+                    'refused: {{ grouping.column }} is known at {{ grouping.known_at }}, after the origin ('
+                    || endpoints.origin || ')'
+            {%- endfor %}
+        end as refusal
     from counts
     cross join groupings
+    left join endpoints on counts.paramcd = endpoints.paramcd
 ),
 
 log_rank as (
@@ -38,6 +64,14 @@ log_rank as (
 
 hazard_ratios as (
     {{ cox_two_groups('counts', ['paramcd', 'grouping'], 'group_value') }} -- noqa: PRS
+),
+
+stratified_log_rank as (
+    {{ log_rank('stratum_counts', ['paramcd', 'grouping'], 'group_value', ['stratum']) }} -- noqa: PRS
+),
+
+stratified_ratios as (
+    {{ cox_two_groups('stratum_counts', ['paramcd', 'grouping'], 'group_value', ['stratum']) }} -- noqa: PRS
 )
 
 select
@@ -56,9 +90,19 @@ select
     cast(hazard_ratios.hr_upper as double) as hr_upper,
     cast(hazard_ratios.hr_contrast as string) as hr_contrast,
 
+    ---------- both again, compared only within the values of the stratum
+    cast('{{ var("survival_stratum") }}' as string) as stratified_by,
+    cast(stratified_log_rank.logrank_chi2 as double) as stratified_logrank_chi2,
+    cast(stratified_log_rank.df as integer) as stratified_df,
+    cast(stratified_log_rank.p_value as double) as stratified_p_value,
+    cast(stratified_ratios.hazard_ratio as double) as stratified_hazard_ratio,
+    cast(stratified_ratios.hr_lower as double) as stratified_hr_lower,
+    cast(stratified_ratios.hr_upper as double) as stratified_hr_upper,
+
     ---------- how to read it
     cast('exploratory' as string) as label,
     cast(case
+        when compared.refusal is not null then compared.refusal
         when coalesce(log_rank.n_groups, 0) < 2 then 'fewer than two groups'
         when log_rank.logrank_chi2 is null then 'no event while two groups are at risk'
         when log_rank.n_groups > 2 then 'no hazard ratio for more than two groups'
@@ -68,3 +112,5 @@ select
 from compared
 left join log_rank using (paramcd, grouping)
 left join hazard_ratios using (paramcd, grouping)
+left join stratified_log_rank using (paramcd, grouping)
+left join stratified_ratios using (paramcd, grouping)
