@@ -94,7 +94,8 @@ create table marts.km_curve (
 
 create table marts.km_summary (
     paramcd varchar, grouping varchar, group_value varchar, conf_type varchar, n bigint,
-    events bigint, median_days double, median_lower_days double, median_upper_days double,
+    events bigint, median_not_estimable_reason varchar,
+    median_days double, median_lower_days double, median_upper_days double,
     median_months double, median_lower_months double, median_upper_months double,
     survival_6m double, survival_6m_lower double, survival_6m_upper double,
     survival_12m double, survival_12m_lower double, survival_12m_upper double,
@@ -106,7 +107,20 @@ create table marts.km_summary (
 create table marts.survival_comparison (
     paramcd varchar, grouping varchar, n_groups bigint, logrank_chi2 double, df integer,
     p_value double, hazard_ratio double, hr_lower double, hr_upper double, hr_contrast varchar,
-    label varchar, not_estimable_reason varchar
+    label varchar, not_estimable_reason varchar, stratified_by varchar,
+    stratified_logrank_chi2 double, stratified_df integer, stratified_p_value double,
+    stratified_hazard_ratio double, stratified_hr_lower double, stratified_hr_upper double
+);
+
+create table marts.km_at_risk (
+    paramcd varchar, grouping varchar, group_value varchar, time_months integer, time_days double,
+    n_risk bigint, n_censor bigint, n_event bigint
+);
+
+create table stats.cox_multivariable (
+    paramcd varchar, term varchar, hazard_ratio double, hr_lower double, hr_upper double,
+    p_value double, ph_p_value double, status varchar, reason varchar, method varchar,
+    library varchar, formula varchar
 );
 
 create table marts.published_results (
@@ -318,9 +332,17 @@ insert into marts.baseline_characteristics values
 
 insert into marts.survival_comparison values
     ('RFS', 'resection_group', 2, 1.21, 1, 0.271, 1.42, 0.76, 2.64,
-        'some_left vs all_resected', 'exploratory', null),
+        'some_left vs all_resected', 'exploratory', null, 'region', 1.1, 1, 0.294, 1.4, 0.7, 2.6),
     ('OS', 'resection_group', 2, 0.34, 1, 0.56, 1.25, 0.5, 3.1,
-        'some_left vs all_resected', 'exploratory', null);
+        'some_left vs all_resected', 'exploratory', null, 'region', 0.3, 1, 0.584, 1.2, 0.5, 3.0);
+
+insert into stats.cox_multivariable values
+    ('OS', null, null, null, null, null, null, 'not estimable', '15 events for 4 covariates',
+        'Cox', 'lifelines 0.30.3', 'Surv ~ x'),
+    ('RFS', 'age_decades', 1.1, 0.8, 1.5, 0.4, 0.0004, 'estimated', null, 'Cox',
+        'lifelines 0.30.3', 'Surv ~ x'),
+    ('RFS', 'some_left', 1.2, 0.5, 2.8, 0.6, 0.9, 'estimated', null, 'Cox', 'lifelines 0.30.3',
+        'Surv ~ x');
 
 insert into marts.published_results values
     ('npv_ct_mri', 'concordance', 'evaluable lesions disappeared on CT and MRI',
@@ -377,6 +399,16 @@ select
     ) as n_risk,
 from subjects
 group by paramcd, grouping, group_value, aval;
+
+insert into marts.km_at_risk by name
+select
+    paramcd, grouping, group_value, months.n * 6 as time_months, months.n * 182.625 as time_days,
+    coalesce(sum(n_event + n_censor) filter (time_days >= months.n * 182.625), 0) as n_risk,
+    coalesce(sum(n_censor) filter (time_days < months.n * 182.625), 0) as n_censor,
+    coalesce(sum(n_event) filter (time_days < months.n * 182.625), 0) as n_event,
+from marts.km_curve
+cross join range(0, 21) as months (n)
+group by all;
 
 insert into marts.km_summary by name
 select

@@ -168,6 +168,18 @@ def test_survival_stops_where_few_remain_at_risk(page: str) -> None:
     assert group[4] == "80.0 (60.0–90.0)" and group[7] == "–"
 
 
+def test_models_of_several_covariates_come_with_method_and_formula(page: str) -> None:
+    rows = cells_of(page, "table-cox-models")
+    assert [row[0] for row in rows if len(row) > 1] == [
+        "Resection group",
+        "Age",
+        "Overall survival",
+    ]
+    assert rows[-1][1] == "Not estimable: 15 events for 4 covariates"
+    assert "lifelines 0.30.3; model Surv ~ x" in page
+    assert "推定不能" in page
+
+
 def test_a_small_group_shows_no_survival(drawn: Path, tmp_path: Path) -> None:
     warehouse = fake_warehouse(smaller_group=4)
     page = write_report(warehouse, drawn, tmp_path / "report.html", STAMP).read_text("utf-8")

@@ -36,23 +36,28 @@ SHARE_AT_RISK = 0.10
 
 @dataclass(frozen=True)
 class Curve:
-    """One group's estimate: its steps as lifelines gives them, its row of `marts.km_summary`."""
+    """One group's estimate: its steps as lifelines gives them, and its rows of marts.
+
+    `summary` is its row of `marts.km_summary`, `at_risk` those of `marts.km_at_risk` by month.
+    """
 
     group: str
     steps: Sequence[dict[Any, Any]]
     summary: Row
+    at_risk: Mapping[int, Row]
 
     @property
     def size(self) -> int:
         """Patients in the group."""
         return int(self.summary["n"])
 
-    def counts_at(self, days: float) -> tuple[int, int, int]:
-        """At risk (time >= days), and censored and with an event before that day."""
-        before = [step for step in self.steps if step["time_days"] < days]
-        censored = sum(step["n_censor"] for step in before)
-        events = sum(step["n_event"] for step in before)
-        return self.size - censored - events, censored, events
+    def counts_at(self, month: int) -> tuple[int, int, int]:
+        """At risk (time >= the month's day), and censored and with an event before that day."""
+        row = self.at_risk.get(month)
+        if row is None:
+            # beyond the grid, which goes on for a year after the last time, nobody is left
+            row = self.at_risk[max(self.at_risk)]
+        return row["n_risk"], row["n_censor"], row["n_event"]
 
     def drawn_steps(self) -> list[dict[Any, Any]]:
         """The steps up to the tail cut."""
@@ -117,7 +122,7 @@ def draw_km(connection: duckdb.DuckDBPyConnection, paramcd: str, stamp: Stamp) -
             curve,
             table_height - 1 - number * 4 * row_height,
             row_height,
-            list(zip(places, [tick * days_per_month for tick in ticks], strict=True)),
+            list(zip(places, ticks, strict=True)),
         )
     return made
 
@@ -137,7 +142,13 @@ def _curve(
     if key not in fitted or not found:
         return None
     steps = fitted[key].to_dict("records")
-    return Curve(key.group_value, steps, found[0])
+    at_risk = rows(
+        connection,
+        "select * from marts.km_at_risk where paramcd = ? and grouping = ? and group_value = ?",
+        *key,
+    )
+    by_month = {row["time_months"]: row for row in at_risk}
+    return Curve(key.group_value, steps, found[0], by_month)
 
 
 def _draw_curve(axes: Axes, curve: Curve, days_per_month: float) -> None:
@@ -215,9 +226,9 @@ def _write_counts(
     curve: Curve,
     top: float,
     row_height: float,
-    columns: Sequence[tuple[float, float]],
+    columns: Sequence[tuple[float, int]],
 ) -> None:
-    """Rows at risk, censored and events of one group; `columns` are (place in mm, day)."""
+    """Rows at risk, censored and events of one group; `columns` are (place in mm, month)."""
     colour, style, _ = STYLES[curve.group]
     paper.plot([2, 9], [top] * 2, color=colour, linestyle=style, linewidth=1.5)
     paper.text(
@@ -225,8 +236,8 @@ def _write_counts(
     )
     for number, label in enumerate(("At risk", "Censored", "Events"), start=1):
         paper.text(11, top - number * row_height, label, size=SMALL_TEXT, va="center")
-    for place, days in columns:
-        counts = curve.counts_at(days)
+    for place, month in columns:
+        counts = curve.counts_at(month)
         cells = [curve.size, *counts]
         exempt = range(4) if curve.group == UNDIVIDED else (0,)
         marks = protect(cells, [Line(0, (1, 2, 3))], exempt, keep={1})

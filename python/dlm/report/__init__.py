@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from dlm.concordance import PRIMARY, Key, read_concordance
 from dlm.marts import settings
-from dlm.report import accuracy, quality, results
+from dlm.report import accuracy, models, quality, results
 from dlm.report.tables import percent
 from dlm.stamp import Stamp
 
@@ -56,6 +56,7 @@ def write_report(
             pooled=accuracy.pooled(connection),
             survival=results.survival(connection),
             comparison=results.comparison(connection),
+            cox_models=models.multivariable(connection),
             published=results.published(connection),
             literature=results.literature(connection),
             accounting=quality.accounting(connection),

@@ -467,6 +467,7 @@ def comparison(connection: duckdb.DuckDBPyConnection) -> Table:
                         number(row["logrank_chi2"], 2),
                         show(row["df"]),
                         p_value(row["p_value"]),
+                        p_value(row["stratified_p_value"]),
                     )
                 ),
             )
@@ -484,6 +485,7 @@ def comparison(connection: duckdb.DuckDBPyConnection) -> Table:
             Text("Log-rank χ²", "ログランクχ²"),
             Text("df", "自由度"),
             Text("p (exploratory)", "p値（探索的）"),
+            Text("p, stratified by region", "p値（地域で層別）"),
         ),
         tuple(lines),
         texts=frozenset({1}),
