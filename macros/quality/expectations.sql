@@ -148,7 +148,7 @@ core table they hold for. Nothing is written twice; a rule with a predicate of i
 {% macro expectation_of(rule, check, table, name) -%}
     {%- set expect, arguments = check_expectation(check) -%}
     {%- if rule.when and expect.startswith('column_pair_') -%}
-        {#- Great Expectations 1.24 counts the violations of all rows there, not of the rows meant. -#}
+        {#- Great Expectations 1.24 counts violations of all rows there, not of the rows meant. -#}
         {{ exceptions.raise_compiler_error(
             'rule ' ~ rule.id ~ ': a pair of columns cannot be checked under a condition'
         ) }}

@@ -1,4 +1,4 @@
-{#- Rules of the disposition form: what each stage did to each lesion (catalogue table `surgery`). -#}
+{#- Rules of the disposition form, what a stage did to a lesion (catalogue table `surgery`). -#}
 {% macro disposition_rules() -%}
     {{ return([
         {

@@ -51,8 +51,10 @@ at_odds as (
     select
         one.patient_id,
         one.stage,
-        {{ sorted_texts("'stage ' || cast(other.stage as string) || ' on ' || cast(other.surgery_date as string)") }}
-            as other_stages
+        {{ sorted_texts(
+            "'stage ' || cast(other.stage as string)"
+            ~ " || ' on ' || cast(other.surgery_date as string)"
+        ) }} as other_stages
     from records as one
     inner join records as other
         on

@@ -11,7 +11,7 @@ select
     ---------- what it is
     cast(severity as string) as severity,
     cast(category as string) as category,
-    cast(owner as string) as owner,
+    cast(owner as string) as owner, -- noqa: RF04
     cast(check_kind as string) as check_kind,
     cast(threshold_percent as double) as threshold_percent,
     cast(threshold_reason as string) as threshold_reason,
@@ -28,5 +28,5 @@ select
 
     ---------- where it comes from
     cast(citation as string) as citation,
-    cast(version as string) as version
+    cast(version as string) as version -- noqa: RF04
 from catalogue

@@ -188,28 +188,34 @@ joined as (
 
 totals as (
     select
-        cast(sum(n_faulty) as double) / nullif(cast(sum(n_records) as double), 0e0) as trial_share
+        cast(sum(n_faulty) as double) as n_faulty,
+        cast(sum(n_records) as double) as n_records
     from joined
+),
+
+trial as (
+    select n_faulty / nullif(n_records, 0e0) as trial_share
+    from totals
 ),
 
 shared as (
     select
         joined.*,
         joined.n_faulty / nullif(cast(joined.n_records as double), 0e0) as share,
-        totals.trial_share,
+        trial.trial_share,
         -- the normal approximation is not used where it fails
         case
             when
-                joined.n_records * totals.trial_share >= {{ var('quality').funnel_expected_min }}
-                and joined.n_records * (1e0 - totals.trial_share)
+                joined.n_records * trial.trial_share >= {{ var('quality').funnel_expected_min }}
+                and joined.n_records * (1e0 - trial.trial_share)
                 >= {{ var('quality').funnel_expected_min }}
                 then sqrt(
-                    totals.trial_share * (1e0 - totals.trial_share)
+                    trial.trial_share * (1e0 - trial.trial_share)
                     / cast(joined.n_records as double)
                 )
         end as std_err
     from joined
-    cross join totals
+    cross join trial
 ),
 
 bounded as (
