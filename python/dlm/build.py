@@ -28,6 +28,7 @@ from dlm.reading import LoadedFile
 from dlm.workers import Worker
 from dlm.workflow import findings, gate, inputs, snapshots
 from dlm.workflow.inputs import Basis
+from dlm.workflow.locks import Cut
 from dlm.workflow.standing import Known
 
 OUTPUTS = (
@@ -55,7 +56,13 @@ _LIBRARIES = (
 
 _FOUND_BEFORE = (
     "path:models/quality/checked",
-    "path:models/quality/rules",
+    "rules",
+    "rule_counts",
+    "rule_coverage",
+    "rule_expectations",
+    "rule_results",
+    "violations",
+    "site_scorecard",
     "path:models/quality/workflow",
     "conflicting_duplicates",
 )
@@ -75,6 +82,7 @@ class Options:
         strict: stop when any record goes to quarantine.
         target: output of dbt's profile that the models run on: duckdb, or one of Spark's.
         exclude_open_s1: publish without the records that have an open S1 query.
+        cut: build a data cut again, instead of what `deliveries` and `as_of` say.
         records: whether what is found is added to the history of quality.
     """
 
@@ -85,6 +93,7 @@ class Options:
     strict: bool = False
     target: str = "duckdb"
     exclude_open_s1: bool = False
+    cut: Cut | None = None
     records: bool = True
 
 
@@ -346,10 +355,10 @@ def _load(places: Places, options: Options, console: Console) -> tuple[list[Load
         if receipt.new:
             for line in told(store.changes_of(places.state, receipt.delivery_id)):
                 console.note(line)
-    until: store.Until = None
-    from_store = options.deliveries is not None or options.as_of is not None
+    until: store.Until = options.cut.deliveries if options.cut else None
+    from_store = options.deliveries is not None or options.as_of is not None or bool(until)
     if from_store:
-        until = deliveries.parse_until(options.as_of)
+        until = until or deliveries.parse_until(options.as_of)
         items, origins = deliveries.stored_files(places.state, until)
         entries = store.received_until(store.read_ledger(places.state), until)
     else:
@@ -366,10 +375,10 @@ def _load(places: Places, options: Options, console: Console) -> tuple[list[Load
             connection,
             places.project,
             places.state,
-            Known("store" if from_store else "seeds", _last_day(until, entries)),
+            _known(options, until, entries),
             [(entry["delivery_id"], entry["received"]) for entry in entries],
             [f"{file.name} {file.sha256}" for file in loaded],
-            datetime.now(UTC).date(),
+            _day_of_judgement(options),
         )
     except DeliveryRefused:
         # What was read before the file that is refused must not lie about.
@@ -384,11 +393,22 @@ def _load(places: Places, options: Options, console: Console) -> tuple[list[Load
     return loaded, basis
 
 
-def _last_day(until: store.Until, entries: list[store.Entry]) -> date | None:
-    """The last day on which what people did counts; None for all of it."""
+def _known(options: Options, until: store.Until, entries: list[store.Entry]) -> Known:
+    """How much of what people did counts."""
+    if options.cut:
+        day = date.fromisoformat(options.cut.known_until) if options.cut.known_until else None
+        return Known(options.cut.scope, day, options.cut.log_entries)
+    scope = "store" if entries else "seeds"
     if isinstance(until, str):
-        return date.fromisoformat(entries[-1]["received"])
-    return until
+        return Known(scope, date.fromisoformat(entries[-1]["received"]))
+    return Known(scope, until if isinstance(until, date) else None)
+
+
+def _day_of_judgement(options: Options) -> date:
+    """The day by which waivers expire where no --as-of names one: today, or the data cut's."""
+    if options.cut and options.cut.judged_on:
+        return date.fromisoformat(options.cut.judged_on)
+    return datetime.now(UTC).date()
 
 
 def _run_dbt(

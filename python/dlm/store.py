@@ -24,8 +24,9 @@ from dlm.errors import DlmError, UsageError
 LEDGER = "deliveries.jsonl"
 LOCK = ".lock"
 Entry = dict[str, Any]
-Until = date | str | None
-"""How far to read the store: a day, a delivery (its id or the beginning of it), or all of it."""
+Until = date | str | frozenset[str] | None
+"""How far to read the store: a day, a delivery (its id or the beginning of it), all of it; or
+exactly the deliveries of a set."""
 _CHUNK = 1 << 20
 _LOCK_SECONDS = 60
 
@@ -54,6 +55,8 @@ def received_until(ledger: list[Entry], until: Until) -> list[Entry]:
     entries = sorted(ledger, key=lambda entry: str(entry["received"]))
     if until is None:
         return entries
+    if isinstance(until, frozenset):
+        return [entry for entry in entries if entry["delivery_id"] in until]
     if isinstance(until, date):
         return [entry for entry in entries if entry["received"] <= until.isoformat()]
     found = [n for n, entry in enumerate(entries) if entry["delivery_id"].startswith(until)]

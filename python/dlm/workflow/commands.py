@@ -36,6 +36,7 @@ def add_commands(add: Add) -> None:
     """Add the workflow's commands to the command line."""
     _add_queries(add)
     _add_adjudicate(add)
+    _add_lock(add)
     _add_log(add)
 
 
@@ -123,6 +124,34 @@ def _add_adjudicate(add: Add) -> None:
     withdraw = action("withdraw", _withdraw, "take an adjudication back")
     withdraw.add_argument("adjudication", metavar="ADJUDICATION")
     withdraw.add_argument("--reason", required=True, metavar="TEXT")
+
+
+def _add_lock(add: Add) -> None:
+    parser = add("lock", _needs_action, "freeze a data cut, verify it, build it again, unlock it")
+    action = _actions(parser)
+
+    create = action("create", _lock_create, "freeze what is published, if no S1 or S2 is open")
+    create.add_argument("name", metavar="NAME")
+    create.add_argument("--reason", required=True, metavar="TEXT")
+
+    listing = action("list", _lock_list, "data cuts and their state")
+    listing.add_argument("--format", choices=["table", "csv", "json"], default="table")
+
+    verify = action("verify", _lock_verify, "whether all a data cut stands on is there, unaltered")
+    verify.add_argument("name", metavar="NAME")
+
+    rebuild = action("rebuild", _lock_rebuild, "build a data cut again and compare every table")
+    rebuild.add_argument("name", metavar="NAME")
+    rebuild.add_argument("--to", type=Path, metavar="DIR", help="keep what is built there")
+    rebuild.add_argument("--quiet", action="store_true", help="no progress")
+
+    unlock = action("unlock", _lock_unlock, "ask for a data cut to be unlocked")
+    unlock.add_argument("name", metavar="NAME")
+    unlock.add_argument("--reason", required=True, metavar="TEXT")
+
+    approve = action("approve", _lock_approve, "approve that, from another account")
+    approve.add_argument("name", metavar="NAME")
+    approve.add_argument("--reason", default="", metavar="TEXT")
 
 
 def _add_log(add: Add) -> None:
@@ -371,6 +400,95 @@ def _withdraw(options: argparse.Namespace) -> int:
     scope = last_found(places).scope
     withdraw(places.state, scope, options.adjudication, options.reason)
     print(f"{options.adjudication} withdrawn; it counts no more from the next build on")
+    return 0
+
+
+def _lock_create(options: argparse.Namespace) -> int:
+    from dlm.workflow.locks import create
+
+    entry = create(find_places(), options.name, options.reason)
+    deliveries = ", ".join(entry["details"]["deliveries"]) or "the seeds"
+    print(f"data cut {options.name} locked: {deliveries}")
+    return 0
+
+
+def _lock_list(options: argparse.Namespace) -> int:
+    from dlm.listing import print_rows
+    from dlm.workflow.locks import read_locks
+
+    rows = [
+        {
+            "name": lock.name,
+            "state": lock.state,
+            "locked_at": lock.locked["at"],
+            "by": lock.locked["account"]["name"],
+            "cutoff": lock.locked["details"]["cutoff"],
+            "deliveries": ", ".join(lock.locked["details"]["deliveries"]),
+            "code_revision": lock.locked["details"]["code_revision"],
+            "reason": lock.locked["reason"],
+        }
+        for lock in read_locks(find_places().state).values()
+    ]
+    columns = (
+        "name", "state", "locked_at", "by", "cutoff", "deliveries", "code_revision", "reason",
+    )  # fmt: skip
+    print_rows(rows, columns, options.format)
+    return 0
+
+
+def _lock_verify(options: argparse.Namespace) -> int:
+    from dlm.workflow.locks import verify
+
+    faults = list(verify(find_places().state, options.name))
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    if faults:
+        return 1
+    print(f"data cut {options.name}: every file it stands on is there and as it was")
+    return 0
+
+
+def _lock_rebuild(options: argparse.Namespace) -> int:
+    import tempfile
+
+    from dlm.build import Options, build, read_manifest
+    from dlm.console import Console
+    from dlm.deliveries import parse_day
+    from dlm.listing import print_rows
+    from dlm.workflow.locks import compare, read_cut
+
+    places = find_places()
+    cut = read_cut(places.state, options.name)
+    with tempfile.TemporaryDirectory(prefix="dlm-cut-") as scratch:
+        there = Places(places.project, (options.to or Path(scratch)).resolve(), places.state)
+        cutoff = parse_day(cut.cutoff) if cut.cutoff else None
+        console = Console(options.quiet)
+        build(there, Options(cutoff=cutoff, cut=cut, records=False), console)
+        console.end()
+        manifest = read_manifest(there)
+    tables = compare(cut, manifest)
+    changed = [table for table in tables if table.verdict != "equal"]
+    print_rows([vars(table) for table in changed], tuple(vars(tables[0])), "table")
+    locked, now = (each["stamp"]["code_revision"] for each in (cut.manifest, manifest))
+    if locked != now:
+        print(f"locked at code revision {locked}, built again at {now}")
+    print(f"{len(tables) - len(changed)} of {len(tables)} tables are equal to what was locked")
+    return 1 if changed else 0
+
+
+def _lock_unlock(options: argparse.Namespace) -> int:
+    from dlm.workflow.locks import unlock
+
+    unlock(find_places().state, options.name, options.reason)
+    print(f"still locked before another account runs: dlm lock approve {options.name}")
+    return 0
+
+
+def _lock_approve(options: argparse.Namespace) -> int:
+    from dlm.workflow.locks import approve_unlock
+
+    approve_unlock(find_places().state, options.name, options.reason)
+    print(f"data cut {options.name} is unlocked")
     return 0
 
 

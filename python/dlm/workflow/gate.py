@@ -96,7 +96,7 @@ def told(queries: list[OpenQuery]) -> str:
         lines.append(f"  and {len(counts) - _TOLD} more rules and sites")
     lines += [f"  {query}" for query in queries[:_TOLD]]
     if len(queries) > _TOLD:
-        lines.append(f"  and {len(queries) - _TOLD} more; see: dlm queries list --severity S1")
+        lines.append(f"  and {len(queries) - _TOLD} more; see: dlm queries list")
     return "\n".join(lines)
 
 

@@ -27,6 +27,7 @@ class Basis:
         catalogue: version of the rules.
         received: day the last delivery was received; None for the seeds.
         deliveries: ids of the deliveries known, sorted; empty for the seeds.
+        known_until: only what people did by that day (ISO) counts; None for all of it.
         judged_on: day by which waivers expire, ISO; None where there are none.
         log_entries: number of the last entry of the log that counted; 0 where none did.
         log_head: its hash; empty where none did.
@@ -37,6 +38,7 @@ class Basis:
     catalogue: str
     received: str | None
     deliveries: list[str]
+    known_until: str | None
     judged_on: str | None
     log_entries: int
     log_head: str
@@ -57,6 +59,7 @@ class Basis:
             "snapshot_id": self.snapshot_id,
             "catalogue": self.catalogue,
             "deliveries": self.deliveries,
+            "known_until": self.known_until,
             "waivers_judged_on": self.judged_on,
             "log_entries": self.log_entries,
             "log_head": self.log_head,
@@ -159,6 +162,7 @@ def fill(
         catalogue=catalogue,
         received=last,
         deliveries=deliveries,
+        known_until=known.until.isoformat() if known.until else None,
         judged_on=judged_on,
         log_entries=used["n"] if used else 0,
         log_head=used["hash"] if used else "",

@@ -104,7 +104,6 @@ COLUMNS: dict[str, dict[str, str]] = {
     },
     "load_locked_values": {
         "lock_name": "varchar",
-        "locked_on": "varchar",
         "endpoint": "varchar",
         "subset": "varchar",
         "unit_id": "varchar",

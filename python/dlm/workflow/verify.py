@@ -37,7 +37,8 @@ def _file_faults(state: Path, entry: Entry) -> list[Fault]:
         folder = state / FOLDER / snapshots.FOLDER / details["snapshot_id"]
         named = {folder / f"{name}.parquet": told for name, told in details["files"].items()}
     elif entry["action"] == "lock":
-        named = {locks.values_path(state, details["name"]): details["values"]}
+        kept = locks.files_of(state, details["name"])
+        named = {path: details["files"][what] for what, path in kept.items()}
     return [
         Fault(entry["n"], f"{path.relative_to(state)} is missing or was altered")
         for path, told in named.items()
