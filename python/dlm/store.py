@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
@@ -156,10 +157,18 @@ def write_whole(
 
 
 def _make_folder(folder: Path) -> None:
-    """Make a folder and force its name to disk, so that no file in it can be lost."""
-    if not folder.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        sync_folder(folder.parent)
+    """Make a folder and force its name to disk, so that no file in it can be lost.
+
+    A folder in one that a group shares (group-writable, with the set-group-ID bit) is shared too.
+    """
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    parent = folder.parent.stat().st_mode
+    if parent & stat.S_ISGID and parent & stat.S_IWGRP:
+        folder.chmod(stat.S_IMODE(folder.stat().st_mode) | stat.S_IWGRP)
+    sync_folder(folder.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -110,9 +110,10 @@ def approve(
                 )
             waiver = of_query[-1]
             if who.is_same(waiver.proposed["account"]):
+                author = waiver.proposed["account"]["name"]
                 raise UsageError(
-                    f"the waiver of {name} was proposed by {who.name}, and the account that "
-                    "proposed it cannot approve it; ask a colleague to run: "
+                    f"the waiver of {name} was proposed by {author}, and the account that proposed "
+                    "it cannot approve it; ask a colleague to run: "
                     f"dlm queries approve {name}"
                 )
             if waiver.evidence_hash != query["evidence_hash"]:
