@@ -78,6 +78,7 @@ def fail(code: int) -> Callable[[], None]:
 def run(words: list[str], folder: Path) -> int:
     """The command, or the end of a publication that was prepared; its exit code."""
     if words == ["publish"]:
+        os.chdir(folder)
         finish_interrupted_publish(folder)
         return 0
     return main(words)
