@@ -83,7 +83,8 @@ class Options:
         target: output of dbt's profile that the models run on: duckdb, or one of Spark's.
         exclude_open_s1: publish without the records that have an open S1 query.
         cut: build a data cut again, instead of what `deliveries` and `as_of` say.
-        records: whether what is found is added to the history of quality.
+        for_comparison: build only to compare: open queries stop nothing, and what is found is not
+            added to the history of quality.
     """
 
     deliveries: Path | None = None
@@ -94,7 +95,7 @@ class Options:
     target: str = "duckdb"
     exclude_open_s1: bool = False
     cut: Cut | None = None
-    records: bool = True
+    for_comparison: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def check(places: Places, options: Options, console: Console) -> Findings:
             _keep_findings(places, options, basis)
             checks = checker.answer()
         shutil.rmtree(prepared, ignore_errors=True)
-        _refuse_broken(checks)
+        _refuse_broken(checks, places.work)
         connection = duckdb.connect(str(places.work), read_only=True)
         try:
             counts = gate.counted(connection)
@@ -240,7 +241,7 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
         drawn = drawer.answer()
         _add_check_results(candidate, checks["results"])
         failed = _add_statistics(candidate, statistician.answer()["tables"])
-        _refuse_broken(checks)
+        _refuse_broken(checks, places.work)
         console.step("Report and publication")
         drawer.ask(
             {"database": str(candidate), "stamp": stamp, "task": "report", "out": str(prepared)}
@@ -287,8 +288,8 @@ def _pass_gate(places: Places, options: Options, basis: Basis) -> set[tuple[str,
     connection = duckdb.connect(str(places.work))
     try:
         blocking = gate.open_queries(connection, ("S1",))
-        # Not asked for, open S1 queries stop nothing yet: the committed trial still holds some.
-        if not blocking or not options.exclude_open_s1:
+        is_asked = gate.IS_ON or options.exclude_open_s1
+        if not blocking or not is_asked or options.for_comparison:
             return set()
         records, stuck = gate.exclusions(connection, blocking)
         if options.exclude_open_s1 and not stuck:
@@ -318,12 +319,27 @@ def _keep_findings(places: Places, options: Options, basis: Basis) -> None:
         snapshots.record(prepared)
 
 
-def _refuse_broken(checks: dict[str, Any]) -> None:
-    """Stop where an expectation stops publication."""
-    if checks["blocking"]:
+def _refuse_broken(checks: dict[str, Any], work: Path) -> None:
+    """Stop where an expectation could not run, or found what no query is open about.
+
+    What the rule in SQL found too has passed the gate: it is waived, or its records are left out.
+    """
+    connection = duckdb.connect(str(work), read_only=True)
+    try:
+        answered_for = gate.rules_with_queries(connection)
+    finally:
+        connection.close()
+    broken = [
+        line
+        for line, (rule_id, status) in zip(
+            checks["blocking"], checks["blocking_rules"], strict=True
+        )
+        if status == "error" or rule_id not in answered_for or not gate.IS_ON
+    ]
+    if broken:
         raise BlockedError(
             "blocking expectations failed; nothing was published:\n"
-            + "\n".join(f"  {line}" for line in checks["blocking"])
+            + "\n".join(f"  {line}" for line in broken)
         )
 
 
@@ -333,7 +349,8 @@ def _has_history(places: Places, options: Options, basis: Basis) -> bool:
     A store that may only be read keeps the history it has.
     """
     writable = os.access(places.state, os.W_OK)
-    return bool(basis.deliveries) and options.cutoff is None and options.records and writable
+    is_whole = bool(basis.deliveries) and options.cutoff is None
+    return is_whole and writable and not options.for_comparison
 
 
 def _load(places: Places, options: Options, console: Console) -> tuple[list[LoadedFile], Basis]:

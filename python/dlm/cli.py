@@ -92,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="publish without the records that have an open S1 query; stamped on every output",
     )
+    build.add_argument("--for-comparison", action="store_true", help=argparse.SUPPRESS)
     build.add_argument("--strict", action="store_true", help="stop if any record is quarantined")
     build.add_argument(
         "--target",
@@ -225,6 +226,7 @@ def _build(options: argparse.Namespace) -> int:
             received=parse_day(options.received) if options.received else None,
             strict=options.strict,
             exclude_open_s1=options.exclude_open_s1,
+            for_comparison=options.for_comparison,
             target=options.target,
         ),
         console,

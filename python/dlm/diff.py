@@ -143,7 +143,10 @@ def _built(side: Side, out: Path) -> Path:
     """Build a state of the store into a scratch folder; the warehouse made."""
     until = "latest" if side.until is None else str(side.until)
     done = subprocess.run(
-        [sys.executable, "-m", "dlm", "build", "--quiet", "--as-of", until, "--out", str(out)],
+        [
+            *(sys.executable, "-m", "dlm", "build", "--quiet", "--for-comparison"),
+            *("--as-of", until, "--out", str(out)),
+        ],
         capture_output=True,
         text=True,
         encoding="utf-8",

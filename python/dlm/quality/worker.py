@@ -24,7 +24,8 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
         request: database (path), out (folder of the quality pages) and stamp.
 
     Returns:
-        results: rows of ``quality.gx_results``; blocking and warnings: a line for each.
+        results: rows of ``quality.gx_results``; blocking and warnings: a line for each;
+        blocking_rules: rule and status of each that blocks.
     """
     out = Path(request["out"])
     stamp = Stamp.from_json(request["stamp"])
@@ -37,6 +38,7 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
     return {
         "results": run.rows(),
         "blocking": [result.line() for result in run.blocking],
+        "blocking_rules": [[result.rule_id, result.status] for result in run.blocking],
         "warnings": [result.line() for result in run.warnings],
     }
 

@@ -30,6 +30,7 @@ _LISTED = (
 )
 """Columns of a list on the screen; CSV and JSON hold every column of quality.queries."""
 _WIDEST = 60
+_NAMED = 10
 
 
 def add_commands(add: Add) -> None:
@@ -322,8 +323,9 @@ def _waive(options: argparse.Namespace) -> int:
     for entry in entries:
         details = entry["details"]
         print(f"{details['query_id']}: waiver until {details['expires']} proposed")
-    names = " ".join(entry["details"]["query_id"] for entry in entries)
-    print(f"not in force before another account runs: dlm queries approve {names}")
+    names = [entry["details"]["query_id"] for entry in entries]
+    told_names = " ".join(names) if len(names) <= _NAMED else "QUERY ..."
+    print(f"not in force before another account runs: dlm queries approve {told_names}")
     return 0
 
 
@@ -463,7 +465,7 @@ def _lock_rebuild(options: argparse.Namespace) -> int:
         there = Places(places.project, (options.to or Path(scratch)).resolve(), places.state)
         cutoff = parse_day(cut.cutoff) if cut.cutoff else None
         console = Console(options.quiet)
-        build(there, Options(cutoff=cutoff, cut=cut, records=False), console)
+        build(there, Options(cutoff=cutoff, cut=cut, for_comparison=True), console)
         console.end()
         manifest = read_manifest(there)
     tables = compare(cut, manifest)

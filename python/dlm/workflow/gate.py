@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import duckdb
 
+IS_ON = False
+"""Whether an open S1 query stops a build; off while the committed trial holds some."""
 CLOSED = ("resolved", "waived")
 """States in which a query blocks nothing; a rule that did not run has closed nothing."""
 _TOLD = 30
@@ -75,6 +77,15 @@ def open_queries(
         [list(severities), list(CLOSED)],
     ).fetchall()
     return [OpenQuery(*row) for row in rows]
+
+
+def rules_with_queries(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """Rules with a query that this build found, open or waived."""
+    rows = connection.execute(
+        "select distinct rule_id from quality.queries "
+        "where state not in ('resolved', 'not_evaluated')"
+    ).fetchall()
+    return {str(rule) for (rule,) in rows}
 
 
 def counted(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

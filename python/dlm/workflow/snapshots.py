@@ -128,7 +128,8 @@ def prepare(
             columns = [column for column in COLUMNS[table] if column != "snapshot_id"]
             connection.execute(
                 f"copy (select '{about['snapshot_id']}' as snapshot_id, {', '.join(columns)} "
-                f"from quality.{name} order by all) to '{escaped(path)}' (format parquet)"
+                f"from quality.{name} order by all) to '{escaped(path)}' "
+                "(format parquet, compression zstd)"
             )
             files[name] = store.hash_file(path)
     finally:
