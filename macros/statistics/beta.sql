@@ -62,18 +62,31 @@
 
 {#-
     Quantile of the beta distribution with shapes a, b > 0 (SQL expressions) at the lower-tail probability p, a
-    number up to 0.1; the upper tail is 1 less the quantile with the shapes exchanged. Newton steps on
-    ln I_x(a, b) as a function of logit x: that function is concave and rises, since the density of logit x is
-    log-concave, so the steps converge from anywhere. Relative error below 1e-10.
+    number up to 0.1; the upper tail is 1 less the quantile with the shapes exchanged. Relative error below 1e-10.
 -#}
 {% macro beta_quantile(p, a, b) -%}
-    {#- The start is the normal approximation of logit x. -#}
-    {%- set start = 'ln(beta_a_ / beta_b_) + (' ~ normal_quantile(p) ~ ') * sqrt(1e0 / beta_a_ + 1e0 / beta_b_)' -%}
-    {%- set step = 'beta_logit_ - (ln(beta_f_) - ln(cast(' ~ p ~ ' as double))) * beta_f_ / beta_density_' -%}
-    {{ bind('beta_a_', a, bind('beta_b_', b, bind('beta_root_', fold(
-        countdown(10), start, 'beta_logit_', 'beta_newton_',
-        bind('beta_x_', '1e0 / (1e0 + exp(-beta_logit_))', bind('beta_y_', '1e0 / (1e0 + exp(beta_logit_))',
-            bind('beta_density_', _beta_front('beta_x_', 'beta_y_', 'beta_a_', 'beta_b_'),
-                bind('beta_f_', incomplete_beta('beta_x_', 'beta_y_', 'beta_a_', 'beta_b_'), step))))
-    ), '1e0 / (1e0 + exp(-beta_root_))'))) }}
+    (1e0 / (1e0 + exp(-{{ beta_quantile_logit(p, a, b) }})))
+{%- endmacro %}
+
+{#-
+    Logit of that quantile, by Newton steps on ln I_x(a, b) as a function of logit x: that function is concave and
+    rises, since the density of logit x is log-concave, so the steps converge from anywhere, and after the first
+    from below, where the continued fraction needs no mirror. ln I is a ln x + b ln(1 - x) - ln(a B) - ln fraction,
+    and its slope a times the fraction. The start is the normal approximation of logit x.
+
+    What does not change from step to step is bound outside of them: the engine's planner copes badly with
+    lambdas in lambdas, so few are used here.
+-#}
+{% macro beta_quantile_logit(p, a, b) -%}
+    {%- set start = 'least(ln(beta_a_ / beta_b_) + (' ~ normal_quantile(p)
+        ~ ') * sqrt(1e0 / beta_a_ + 1e0 / beta_b_), ln((beta_a_ + 1e0) / (beta_b_ + 1e0)))' -%}
+    {%- set step = 'beta_logit_ - (-beta_a_ * ln(1e0 + exp(-beta_logit_)) - beta_b_ * ln(1e0 + exp(beta_logit_))'
+        ~ ' - beta_constant_ - ln(beta_fraction_)) / (beta_a_ * beta_fraction_)' -%}
+    {{ bind('beta_a_', a, bind('beta_b_', b, bind(
+        'beta_constant_', ln_beta('beta_a_', 'beta_b_') ~ ' + ln(beta_a_ * cast(' ~ p ~ ' as double))',
+        fold(countdown(10), start, 'beta_logit_', 'beta_newton_', bind(
+            'beta_x_', '1e0 / (1e0 + exp(-beta_logit_))',
+            bind('beta_fraction_', _beta_fraction('beta_x_', 'beta_a_', 'beta_b_'), step)
+        ))
+    ))) }}
 {%- endmacro %}

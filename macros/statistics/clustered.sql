@@ -56,7 +56,8 @@
             *,
             {{ proportion('k', 'n') }} as share,
             {{ linearised_variance('sum_squared_residuals', 'n', 'n_clusters') }} as variance,
-            {{ anova_icc('n', 'k', 'n_clusters', 'sum_m_squared', 'sum_x_squared_by_m') }} as icc
+            {{ anova_icc('n', 'k', 'n_clusters', 'sum_m_squared', 'sum_x_squared_by_m') }} as icc,
+            {{ confidence_t('n_clusters - 1') }} as t_clusters
         from sums
     )
 
@@ -71,8 +72,8 @@
         {{ design_effect('n', 'sum_m_squared', 'icc') }} as design_effect,
         n / {{ design_effect('n', 'sum_m_squared', 'icc') }} as n_effective,
         {{ rao_scott_design_effect('share', 'variance', 'n') }} as rao_scott_effect,
-        {{ korn_graubard_n('share', 'variance', 'n', 'n_clusters') }} as n_korn_graubard,
-        {{ confidence_t('n_clusters - 1') }} as t_clusters,
+        {{ korn_graubard_n('share', 'variance', 'n', 't_clusters') }} as n_korn_graubard,
+        t_clusters,
         sum_share / n_clusters as cluster_mean,
         case when n_clusters > 1 then
             greatest(sum_share_squared - sum_share * sum_share / n_clusters, 0e0)
@@ -298,13 +299,14 @@
 {#-
     Effective number of trials in the interval of Korn and Graubard (Survey Methodology 1998;24:193-201): N over the
     design effect, times the squared ratio of the t quantiles on N - 1 and K - 1 degrees of freedom, and never
-    more than N. A share that never varies has a design effect of 1. Null from one cluster.
+    more than N. A share that never varies has a design effect of 1. Null where the quantile on K - 1 is, from one
+    cluster.
 -#}
-{% macro korn_graubard_n(share, variance, n, n_clusters) -%}
-    (case when {{ n_clusters }} > 1 then least(
+{% macro korn_graubard_n(share, variance, n, t_clusters) -%}
+    (case when {{ t_clusters }} is not null then least(
         cast({{ n }} as double),
         coalesce({{ share }} * (1e0 - {{ share }}) / nullif({{ variance }}, 0), {{ n }})
-            * power({{ confidence_t(n ~ ' - 1') }} / {{ confidence_t(n_clusters ~ ' - 1') }}, 2)
+            * power({{ confidence_t(n ~ ' - 1') }} / {{ t_clusters }}, 2)
     ) end)
 {%- endmacro %}
 

@@ -36,12 +36,7 @@ comparisons as (
     {% for first, second, timepoint in test_pairs %}
         select
             patient_id,
-            'test' as kind,
-            {{ loop.index }} as comparison_order,
-            '{{ first }}' as first,
-            '{{ second }}' as second,
             '{{ first }} - {{ second }}' as comparison,
-            'lesion' as unit,
             '{{ timepoint }}' as timepoint,
             {{ first | lower }}_verdict as first_verdict,
             {{ second | lower }}_verdict as second_verdict
@@ -50,30 +45,39 @@ comparisons as (
     {% endfor %}
     select
         patient_id,
-        'reader' as kind,
-        {{ test_pairs | length + 1 }} as comparison_order,
-        'local' as first,
-        'central' as second,
         modality || ': local - central' as comparison,
-        'exam of a lesion' as unit,
         timepoint,
         local_verdict as first_verdict,
         central_verdict as second_verdict
     from reader_pairs
 ),
 
+-- Pairs of tests are shown without lesions too; of readers there is a row for what was read.
 units as (
+    {% for first, second, timepoint in test_pairs %}
+        select
+            'test' as kind,
+            {{ loop.index }} as comparison_order,
+            '{{ first }} - {{ second }}' as comparison,
+            'lesion' as unit,
+            '{{ timepoint }}' as timepoint,
+            '{{ first }}' as first,
+            '{{ second }}' as second,
+            count(*) as n_units
+        from lesions
+        union all
+    {% endfor %}
     select
-        kind,
-        comparison_order,
-        comparison,
-        unit,
+        'reader' as kind,
+        {{ test_pairs | length + 1 }} as comparison_order,
+        modality || ': local - central' as comparison,
+        'exam of a lesion' as unit,
         timepoint,
-        first,
-        second,
+        'local' as first,
+        'central' as second,
         count(*) as n_units
-    from comparisons
-    group by kind, comparison_order, comparison, unit, timepoint, first, second
+    from reader_pairs
+    group by modality, timepoint
 ),
 
 -- Patients are the clusters.

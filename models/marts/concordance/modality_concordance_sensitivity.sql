@@ -187,7 +187,20 @@ computed as (
 ),
 -- noqa: enable=PRS
 
-points as (
+-- A bound is two rows until here, the lowest with the shares of both from now on.
+with_extremes as (
+    select
+        *,
+        {% for column in ['share', 'upper_bound', 'k'] %}
+            max(case when extreme = 'highest' then {{ column }} end)
+                over (partition by population, stratum, stratum_value, method)
+                as highest_{{ column }}
+            {%- if not loop.last %},{% endif %}
+        {% endfor %}
+    from computed
+),
+
+estimates as (
     select
         population_order,
         population,
@@ -197,13 +210,13 @@ points as (
         method,
         n_clusters as n_patients,
         k as numerator,
-        cast(null as bigint) as numerator_upper,
+        case when extreme = 'lowest' then highest_k end as numerator_upper,
         n as denominator,
-        estimate,
-        lower_bound,
-        upper_bound,
-        cast(null as double) as outer_lower,
-        cast(null as double) as outer_upper,
+        case when extreme is null then estimate end as estimate,
+        case when extreme = 'lowest' then share else lower_bound end as lower_bound,
+        case when extreme = 'lowest' then highest_share else upper_bound end as upper_bound,
+        case when extreme = 'lowest' then lower_bound end as outer_lower,
+        case when extreme = 'lowest' then highest_upper_bound end as outer_upper,
         case side
             when 'above' then 'H0: NPV <= {{ threshold }}; H1: NPV > {{ threshold }} (one-sided)'
             when 'below' then 'H0: NPV >= {{ threshold }}; H1: NPV < {{ threshold }} (one-sided)'
@@ -214,49 +227,8 @@ points as (
         effect as design_effect,
         case when effect is not null and form <> 'logit' then size end as n_effective,
         reason
-    from computed
-    where extreme is null
-),
-
-bounds as (
-    select
-        lowest.population_order,
-        lowest.population,
-        lowest.stratum_order,
-        lowest.stratum,
-        lowest.stratum_value,
-        lowest.method,
-        lowest.n_clusters as n_patients,
-        lowest.k as numerator,
-        highest.k as numerator_upper,
-        lowest.n as denominator,
-        cast(null as double) as estimate,
-        lowest.share as lower_bound,
-        highest.share as upper_bound,
-        lowest.lower_bound as outer_lower,
-        highest.upper_bound as outer_upper,
-        cast(null as string) as hypotheses,
-        cast(null as double) as test_statistic,
-        cast(null as double) as df,
-        cast(null as double) as p_value,
-        cast(null as double) as design_effect,
-        cast(null as double) as n_effective,
-        lowest.reason
-    from computed as lowest
-    inner join computed as highest
-        on
-            lowest.population = highest.population
-            and lowest.stratum = highest.stratum
-            and lowest.stratum_value = highest.stratum_value
-            and lowest.method = highest.method
-            and highest.extreme = 'highest'
-    where lowest.extreme = 'lowest'
-),
-
-estimates as (
-    select * from points
-    union all
-    select * from bounds
+    from with_extremes
+    where coalesce(extreme, 'lowest') = 'lowest'
 )
 
 select
