@@ -122,11 +122,11 @@
 {%- endmacro %}
 
 {#-
-    The steps twice, by `conf_type`: pointwise intervals on the scale of log(S), R's default, and of
+    The steps once for each `conf_type` asked for: pointwise intervals on the scale of log(S), R's default, and of
     log(-log(S)), the default of lifelines and SAS. At S = 1 log gives [1, 1] and log-log nothing; at S = 0
     neither gives any.
 -#}
-{% macro kaplan_meier_intervals(steps, by) -%}
+{% macro kaplan_meier_intervals(steps, by, conf_types=['log', 'log-log']) -%}
     {%- set key = by | join(', ') -%}
     with level as (
         select {{ confidence_z() }} as z
@@ -147,33 +147,28 @@
         cross join level
     )
 
+    {%- for conf_type in conf_types %}
+    {{ 'union all' if not loop.first }}
     select
         {{ key }},
-        'log' as conf_type,
+        '{{ conf_type }}' as conf_type,
         time_value,
         n_risk,
         n_event,
         n_censor,
         survival,
         std_err,
+        {%- if conf_type == 'log' %}
         exp(log_survival - half_width) as ci_lower,
         case
             when log_survival is not null then least(exp(log_survival + half_width), 1e0)
         end as ci_upper
-    from scaled
-    union all
-    select
-        {{ key }},
-        'log-log' as conf_type,
-        time_value,
-        n_risk,
-        n_event,
-        n_censor,
-        survival,
-        std_err,
+        {%- else %}
         exp(log_survival * exp(half_width / -nullif(log_survival, 0))) as ci_lower,
         exp(log_survival * exp(half_width / nullif(log_survival, 0))) as ci_upper
+        {%- endif %}
     from scaled
+    {%- endfor %}
 {%- endmacro %}
 
 {#- Product of the expression from the first row of the partition to this one. -#}

@@ -198,13 +198,16 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     bench = add("bench", _bench, "measure, with a peer in the same run")
-    bench.add_argument("what", choices=["overhead", "load", "parity", "coverage"])
+    bench.add_argument("what", choices=["overhead", "load", "parity", "coverage", "survival"])
     bench.add_argument("--runs", type=int, default=5)
     bench.add_argument("--rows", type=int, default=5_000_000, help="records (load)")
     bench.add_argument("--seed", type=int, help="a synthetic trial, not the seeds (parity)")
     bench.add_argument("--scale", type=int, default=1, help="trials' worth of patients (parity)")
     bench.add_argument(
         "--simulations", type=int, default=1000, help="trials per setting (coverage)"
+    )
+    bench.add_argument(
+        "--subjects", type=int, default=1_000_000, help="subjects in two groups (survival)"
     )
     bench.add_argument("--json", type=Path, metavar="FILE")
     return parser
@@ -511,6 +514,13 @@ def _bench(options: argparse.Namespace) -> int:
         if options.simulations < 100:
             raise UsageError("--simulations is a whole number from 100")
         return coverage(options.simulations, options.json)
+
+    if options.what == "survival":
+        from dlm.survival_bench import survival
+
+        if options.subjects < 100 or options.runs < 1:
+            raise UsageError("--subjects is a whole number from 100, --runs one from 1")
+        return survival(options.subjects, options.runs, options.json)
 
     from dlm.bench import load, overhead, parity
 

@@ -325,12 +325,14 @@ def _refuse_bad_records(connection: duckdb.DuckDBPyConnection, request: Request)
 # ----------------------------------------------------------------------------------- estimating
 
 
-def curve_statements(confidence_level: float = CONFIDENCE_LEVEL) -> dict[str, str]:
-    """Queries that make a curve of `subjects`, by the name of the table each is to fill."""
+def curve_statements(conf_type: str, confidence_level: float = CONFIDENCE_LEVEL) -> dict[str, str]:
+    """Queries that make curves of `subjects`, by the name of the table each is to fill."""
     return {
         "counts": render(f"survival_counts('subjects', {_KEY})"),
         "steps": render(f"kaplan_meier('counts', {_KEY})"),
-        "curve": render(f"kaplan_meier_intervals('steps', {_KEY})", confidence_level),
+        "curve": render(
+            f"kaplan_meier_intervals('steps', {_KEY}, ['{conf_type}'])", confidence_level
+        ),
     }
 
 
@@ -340,11 +342,12 @@ def _estimates(connection: duckdb.DuckDBPyConnection, request: Request) -> Estim
     def make(table: str, sql: str) -> None:
         connection.execute(f"create temp table {table} as {sql}")
 
-    for table, sql in curve_statements(level).items():
+    for table, sql in curve_statements(request.conf_type, level).items():
         make(table, sql)
     bounded = [*_KEY, "conf_type"]
     make("reverse", render(f"kaplan_meier('counts', {_KEY}, event='n_censor', censor='n_event')"))
-    make("followup_curve", render("kaplan_meier_intervals('reverse', " + f"{_KEY})", level))
+    reverse_curve = f"kaplan_meier_intervals('reverse', {_KEY}, ['{request.conf_type}'])"
+    make("followup_curve", render(reverse_curve, level))
     make("medians", render(f"survival_quantiles('curve', {bounded})"))
     make("followup", render(f"survival_quantiles('followup_curve', {bounded})"))
     landmarks = [(month, month * DAYS_PER_MONTH / UNITS[request.unit]) for month in LANDMARKS]
