@@ -99,7 +99,7 @@ such; before March 1900 Excel counts a day that never was.
         when {{ matches(text, '^[0-9]{2,5}$') }} and cast({{ text }} as integer) > 60
             then cast(
                 {{ days_after("cast('1899-12-30' as date)", 'cast(' ~ text ~ ' as integer)') }}
-                as varchar
+                as string
             )
     end
 {%- endmacro %}

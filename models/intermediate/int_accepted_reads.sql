@@ -27,7 +27,8 @@ exam_reads as (
             and latest_exams.exam_date = reads_in_window.read_date
 ),
 
--- The most senior reader stands; ties by reader id, then by key so that the order is total.
+-- The most senior reader stands; ties by reader id, then by key so that the order is total. What
+-- ends an id sorts before all that may stand in one: R1 comes before R10.
 exams as (
     select
         lesion_id,
@@ -37,7 +38,10 @@ exams as (
         min(reader_rank) as best_rank,
         min_by(
             read_key,
-            cast(reader_rank as string) || coalesce(reader_id, '~') || '|' || read_key
+            cast(reader_rank as string)
+            || coalesce('1' || reader_id, '2')
+            || chr(1)
+            || read_key
         ) as first_read_key,
         count(distinct verdict) as n_verdicts,
         count(*) as n_reads,
