@@ -3,8 +3,11 @@
 with
 
 horizons as (
-    select years
-    from (values (1), (2), (3)) as listed (years)
+    select 1 as years
+    union all
+    select 2 as years
+    union all
+    select 3 as years
 ),
 
 last_steps as (

@@ -5,7 +5,7 @@ findings as (select * from {{ ref('int_findings') }}),
 
 outcomes as (select * from {{ ref('int_outcomes') }}),
 
--- One recurrence is of several kinds: that of any place, and those that endpoints of one place ask for.
+-- One recurrence is of several kinds: of any place, and as endpoints of one place ask for it.
 recurrence_kinds as (
     select
         *,

@@ -10,8 +10,8 @@ select
     site_id,
     paramcd,
     exclusion_reason as reason,
-    -- No row for a recurrence between stages is the rule; a time that cannot be is an error in the trial's own
-    -- endpoints, and for those of others to look at.
+    -- No row for a recurrence between stages is the rule. A time that cannot be is an error in the
+    -- trial's own endpoints, and a note in those that only explore.
     case
         when exclusion_reason like 'recurrence_before_%' or role <> 'trial' then 'note'
         else 'error'

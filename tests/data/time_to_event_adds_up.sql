@@ -1,4 +1,4 @@
--- Patients with its origin have a time or a reason for each endpoint; times are what their dates say.
+-- Who has the origin of an endpoint has a time or a reason; times are what their dates say.
 with
 
 time_to_event as (

@@ -1,5 +1,5 @@
--- One row per patient and endpoint: what ends its time, or why there is no time. The endpoints, their
--- origins and their sources are the rows of ref_endpoints and ref_endpoint_sources.
+-- One row per patient and endpoint: what ends its time, or why there is no time. The endpoints,
+-- their origins and their sources are the rows of ref_endpoints and ref_endpoint_sources.
 with
 
 patients as (
@@ -49,7 +49,7 @@ expected as (
     inner join endpoints on origins.origin = endpoints.origin
 ),
 
--- The time by the days that partial dates stand for, and by the first and the last day that they can mean.
+-- The time by the days that partial dates stand for, and by the first and last they can mean.
 dated_sources as (
     select
         *,
@@ -86,8 +86,8 @@ candidates as (
         endpoint_sources.description,
         dated_sources.dating,
         dated_sources.kind,
-        -- A date known to the month or year is put on the origin when the day that stands for it falls
-        -- before, though the date itself may not.
+        -- A date known to the month or year is put on the origin when the day that stands for it
+        -- falls before, though the date itself may not.
         dated_sources.dated < expected.startdt and dated_sources.date_upper >= expected.startdt
             as is_put_on_origin,
         case
@@ -109,8 +109,8 @@ candidates as (
             and endpoint_sources.kind = dated_sources.kind
 ),
 
--- The first of the events and of those that forestall them ends the time; of two on one day the first in
--- the order of the sources.
+-- The first of the events and of those that forestall them ends the time; of two on one day the
+-- first in the order of the sources.
 ranked_events as (
     select
         *,

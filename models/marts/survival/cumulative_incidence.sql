@@ -11,10 +11,16 @@ endpoint_sources as (
 ),
 
 -- Endpoints that name nothing which competes have no incidence beside 1 - survival.
+contested as (
+    select distinct paramcd
+    from endpoint_sources
+    where incidence = 'competing'
+),
+
 times as (
-    select *
+    select time_to_event.*
     from time_to_event
-    where paramcd in (select paramcd from endpoint_sources where incidence = 'competing')
+    inner join contested on time_to_event.paramcd = contested.paramcd
 ),
 
 subjects as (

@@ -40,7 +40,7 @@ grid as (
         months.time_months,
         months.time_months * cast({{ var('days_per_month') }} as double) as time_days
     from sizes
-    inner join months on months.time_months <= greatest(sizes.last_month, 24)
+    inner join months on greatest(sizes.last_month, 24) >= months.time_months
 ),
 
 counted as (
@@ -59,7 +59,7 @@ counted as (
             grid.paramcd = counts.paramcd
             and grid.grouping = counts.grouping
             and grid.group_value = counts.group_value
-            and counts.time_days < grid.time_days
+            and grid.time_days > counts.time_days
     group by grid.paramcd, grid.grouping, grid.group_value, grid.time_months, grid.time_days
 )
 

@@ -1,4 +1,4 @@
--- Medians if every partial date were as early, or as late, as it can be: one row per curve and dating.
+-- Medians if partial dates were as early, or as late, as they can be: one row per curve and dating.
 {%- set key = ['paramcd', 'grouping', 'group_value', 'dating'] %}
 with
 

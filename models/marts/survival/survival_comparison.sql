@@ -1,4 +1,5 @@
 -- Comparison of the groups of each grouping: one row per endpoint and grouping, exploratory.
+{%- set key = ['paramcd', 'grouping'] %}
 with
 
 km_curve as (
@@ -29,7 +30,11 @@ endpoints as (
 stratum_subjects as (
     {{ survival_subjects(
         'time_to_event',
-        ["coalesce(stratum, '(missing)') as stratum", 'aval as time_value', '1 - cnsr as had_event'],
+        [
+            "coalesce(stratum, '(missing)') as stratum",
+            'aval as time_value',
+            '1 - cnsr as had_event',
+        ],
     ) }}
 ),
 
@@ -47,9 +52,12 @@ compared as (
         groupings.grouping,
         case
             {%- for grouping in var('survival_groupings') %}
-            when groupings.grouping = '{{ grouping.column }}' and not {{ known_at_origin(grouping.known_at) }}
+            when
+                groupings.grouping = '{{ grouping.column }}'
+                and not {{ known_at_origin(grouping.known_at) }}
                 then
-                    'refused: {{ grouping.column }} is known at {{ grouping.known_at }}, after the origin ('
+                    'refused: {{ grouping.column }} is known at {{ grouping.known_at }}'
+                    || ', after the origin ('
                     || endpoints.origin || ')'
             {%- endfor %}
         end as refusal
@@ -59,19 +67,19 @@ compared as (
 ),
 
 log_rank as (
-    {{ log_rank('counts', ['paramcd', 'grouping'], 'group_value') }} -- noqa: PRS
+    {{ log_rank('counts', key, 'group_value') }} -- noqa: PRS
 ),
 
 hazard_ratios as (
-    {{ cox_two_groups('counts', ['paramcd', 'grouping'], 'group_value') }} -- noqa: PRS
+    {{ cox_two_groups('counts', key, 'group_value') }} -- noqa: PRS
 ),
 
 stratified_log_rank as (
-    {{ log_rank('stratum_counts', ['paramcd', 'grouping'], 'group_value', ['stratum']) }} -- noqa: PRS
+    {{ log_rank('stratum_counts', key, 'group_value', ['stratum']) }} -- noqa: PRS
 ),
 
 stratified_ratios as (
-    {{ cox_two_groups('stratum_counts', ['paramcd', 'grouping'], 'group_value', ['stratum']) }} -- noqa: PRS
+    {{ cox_two_groups('stratum_counts', key, 'group_value', ['stratum']) }} -- noqa: PRS
 )
 
 select
