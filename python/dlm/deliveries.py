@@ -32,7 +32,7 @@ from dlm.reading.store import create_table
 if TYPE_CHECKING:
     import duckdb
 
-LOAD_MEMORY = "500MB"
+LOAD_MEMORY = "400MB"
 """What DuckDB may take while it loads; larger files go through it in pieces."""
 Progress = Callable[[str], None]
 _TOLD = 30
