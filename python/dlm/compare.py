@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from dlm.contracts import Column, Contract, Form
+from dlm.contracts import Column, Contract, FileSpec, Form
 
 Fill = Callable[[duckdb.DuckDBPyConnection], object]
 """Loads one state of the deliveries into schema raw of an empty database."""
@@ -80,20 +81,28 @@ class Lost:
 def two_states(
     contracts: Collection[Contract], before: Fill, after: Fill
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that has the records of both states, as before.<source>__<form> and after's."""
-    with tempfile.TemporaryDirectory(prefix="dlm-compare-") as folder:
+    """A connection that has the records of both states, as before.<source>__<form> and after's.
+
+    Only of forms of which either state has a record.
+    """
+    with tempfile.TemporaryDirectory(prefix="dlm-compare-") as folder, ExitStack() as stack:
+        sides = []
         for name, fill in (("before", before), ("after", after)):
             # A scratch database is never opened again after a crash, so it needs no log to replay.
             scratch = duckdb.connect(str(Path(folder) / f"{name}.duckdb"))
+            stack.callback(scratch.close)
             scratch.execute("set checkpoint_threshold = '1 GB'")
-            try:
-                fill(scratch)
-                scratch.begin()
-                for contract, form, _ in _tables(contracts):
-                    scratch.execute(_records(contract, form))
-                scratch.commit()
-            finally:
-                scratch.close()
+            fill(scratch)
+            sides.append(scratch)
+        filled = {table for scratch in sides for table in _filled(scratch)}
+        for scratch in sides:
+            scratch.begin()
+            for contract in contracts:
+                for form in contract.forms.values():
+                    if _spec(contract, form).raw_table in filled:
+                        scratch.execute(_records(contract, form))
+            scratch.commit()
+        stack.close()
         connection = duckdb.connect()
         try:
             for name in ("before", "after"):
@@ -109,7 +118,7 @@ def record_changes(
 ) -> list[RecordChange]:
     """Records added, changed and gone, in the order of source, form and key."""
     found = []
-    for contract, form, table in _tables(contracts):
+    for contract, form, table in _tables(connection, contracts):
         names = [column.name for column in form.columns]
         told = ", ".join(f"b.{_text(name)} as old_{name}, a.{_text(name)} as new_{name}"
                          for name in names)  # fmt: skip
@@ -156,7 +165,7 @@ def lost_records(
     """Records whose key is gone (GN14), with the new key of those found under another (GN16)."""
     lost = []
     pairs = []
-    for contract, form, table in _tables(contracts):
+    for contract, form, table in _tables(connection, contracts):
         lost += [
             Lost(contract.source, form.name, key, file, line, None, None, None)
             for key, file, line in connection.execute(
@@ -249,12 +258,36 @@ def _one_to_one(pairs: list[_Pair]) -> dict[tuple[str, str, str], _Pair]:
     return sure
 
 
-def _tables(contracts: Collection[Contract]) -> list[tuple[Contract, Form, str]]:
+def _tables(
+    connection: duckdb.DuckDBPyConnection, contracts: Collection[Contract]
+) -> list[tuple[Contract, Form, str]]:
+    """The forms that either state has records of, with their tables."""
+    there = {
+        name
+        for (name,) in connection.execute(
+            "select table_name from duckdb_tables() "
+            "where database_name = 'before' and schema_name = 'main'"
+        ).fetchall()
+    }
     return [
         (contract, form, _table(contract, form))
         for contract in contracts
         for form in contract.forms.values()
+        if f"{contract.source}__{form.name}" in there
     ]
+
+
+def _filled(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The raw tables that hold a record."""
+    rows = connection.execute(
+        "select table_name from duckdb_tables() where schema_name = 'raw' and estimated_size > 0"
+    ).fetchall()
+    return [name for (name,) in rows]
+
+
+def _spec(contract: Contract, form: Form) -> FileSpec:
+    """The file that holds a form."""
+    return next(spec for spec in contract.file_specs() if spec.form in (form.name, None))
 
 
 def _table(contract: Contract, form: Form) -> str:
@@ -263,7 +296,7 @@ def _table(contract: Contract, form: Form) -> str:
 
 def _records(contract: Contract, form: Form) -> str:
     """SQL that makes the table of a form's records, one per key, from schema raw."""
-    spec = next(spec for spec in contract.file_specs() if spec.form in (form.name, None))
+    spec = _spec(contract, form)
     texts = {column.name: _as_written(column, spec.headers) for column in form.columns}
     stages = ", ".join(
         f"{sql} as {alias}"

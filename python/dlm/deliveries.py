@@ -523,10 +523,12 @@ def load_raw(
             some of the others and is to be thrown away.
     """
     connection.execute(f"set memory_limit = '{LOAD_MEMORY}'")
+    connection.begin()
     connection.execute("create schema if not exists raw")
     for contract in load_contracts().values():
         for spec in contract.file_specs():
             create_table(connection, spec)
+    connection.commit()
     loaded, problems, ledger = [], [], []
     for item in items:
         try:

@@ -25,6 +25,8 @@ import pyarrow  # noqa: F401
 import dlm.deliveries  # noqa: F401
 from dlm.build import finish_interrupted_publish
 from dlm.cli import main
+from dlm.contracts import load_contracts
+from dlm.reading.privacy import private_text
 
 WRITES = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "fsync"}
 KILLED = 137
@@ -116,6 +118,9 @@ def main_script(how: str, start: Path, work: Path, words: list[str]) -> list[dic
     how: kill, full (no space left) or readonly at each write in turn until there is none left,
     or random: killed from outside at fifty moments, drawn over the time of a whole run.
     """
+    # Read once, before the forks.
+    load_contracts()
+    private_text("")
     results: list[dict[str, Any]] = []
     draw = random.Random(20210331)
     whole = 0.0

@@ -81,3 +81,20 @@ def make_published(folder: Path) -> dict[str, Any]:
         "said": done.stdout,
         "errors": done.stderr,
     }
+
+
+def make_delivered(folder: Path) -> dict[str, Any]:
+    """The seeds written out as a delivery, loaded into a store and built."""
+    delivery, out, state = folder / "delivery", folder / "out", str(folder / "state")
+    made = run("dlm", "synth", "--seed", "1527", "--out", str(delivery))
+    done = run(
+        "dlm", "build", "--quiet", "--deliveries", str(delivery), "--received", "2021-03-01",
+        "--out", str(out), DLM_STATE=state,
+    )  # fmt: skip
+    return {
+        "delivery": str(delivery),
+        "out": str(out),
+        "DLM_STATE": state,
+        "code": made.returncode or done.returncode,
+        "errors": made.stderr + done.stderr,
+    }

@@ -24,6 +24,14 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return made
 
 
+@pytest.fixture(scope="session")
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """``dlm build`` of the seeds sent as a delivery; tests may add to its store."""
+    made = builds.once(tmp_path_factory, "delivered", builds.make_delivered)
+    assert made["code"] == 0, made["errors"]
+    return made
+
+
 @pytest.fixture
 def warehouse(published: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     """The published warehouse of the seeds, read-only."""

@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -111,9 +112,14 @@ def test_a_load_that_is_stopped_leaves_the_store_whole_and_the_next_succeeds(
     words = ("load", str(second), "--received", str(SECOND))
     runs = broken(how, old, tmp_path / "runs", *words)
     assert len(runs) > (50 if how == "random" else 10)
+    tried = set()
     for run in runs:
         state = Path(run["folder"])
         assert assert_whole(state) == 2 if run["code"] == 0 else assert_whole(state) in (1, 2)
+        left = re.sub(r"\.\d+\.partial", ".partial", repr(contents(state)))
+        if left in tried:
+            continue  # the next load found exactly this before
+        tried.add(left)
         receive(second, state, SECOND)
         assert assert_whole(state) == 2
         assert contents(state) == contents(Path(runs[0 if how == "random" else -1]["folder"]))

@@ -14,20 +14,18 @@ import builds
 import duckdb
 import pytest
 
+from dlm.cli import main
+
 PATHOLOGY = "jcog/pathology.csv"
 VIABLE, NONVIABLE = "有", "無"
 
 
-def make_two_deliveries(folder: Path) -> dict[str, Any]:
-    """A whole trial, then a corrected pathology file: built after each, and as of the first."""
-    first, second = folder / "first", folder / "second"
-    state = {"DLM_STATE": str(folder / "state")}
+def make_corrected(folder: Path, delivered: dict[str, Any]) -> dict[str, Any]:
+    """A corrected pathology file on top of the delivered seeds: built as of now and as of then."""
+    second = folder / "second"
+    state = {"DLM_STATE": delivered["DLM_STATE"]}
+    told = correct(Path(delivered["delivery"]), second, Path(delivered["out"]) / "warehouse.duckdb")
     steps = [
-        builds.run("dlm", "synth", "--seed", "7", "--faults", "none", "--out", str(first)),
-        build(folder / "then", state, "--deliveries", str(first), "--received", "2021-03-01"),
-    ]
-    told = correct(first, second, folder / "then" / "warehouse.duckdb")
-    steps += [
         builds.run("dlm", "load", str(second), "--received", "2021-09-01", **state),
         build(folder / "now", state, "--as-of", "latest"),
         build(folder / "again", state, "--as-of", "2021-03-31"),
@@ -37,9 +35,10 @@ def make_two_deliveries(folder: Path) -> dict[str, Any]:
         | state
         | {
             "folder": str(folder),
+            "then": delivered["out"],
             "codes": [step.returncode for step in steps],
             "errors": "".join(step.stderr for step in steps if step.returncode),
-            "load_said": steps[2].stdout,
+            "load_said": steps[0].stdout,
         }
     )
 
@@ -99,34 +98,45 @@ def deliver(folder: Path, name: str, text: str, encoding: str = "utf-8") -> Path
 
 
 @pytest.fixture(scope="module")
-def trial(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    made = builds.once(tmp_path_factory, "two_deliveries", make_two_deliveries)
-    assert made["codes"] == [0] * 5, made["errors"]
+def trial(tmp_path_factory: pytest.TempPathFactory, delivered: dict[str, Any]) -> dict[str, Any]:
+    made = builds.once(
+        tmp_path_factory, "corrected", lambda folder: make_corrected(folder, delivered)
+    )
+    assert made["codes"] == [0] * 3, made["errors"]
     return made
 
 
 @pytest.fixture
-def dlm(trial: dict[str, Any]) -> Callable[..., str]:
+def dlm(
+    trial: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """What a command prints, run in this process on the store and one of its builds."""
+
     def call(*words: str, out: str = "now") -> str:
-        places = {"DLM_STATE": trial["DLM_STATE"], "DLM_OUT": f"{trial['folder']}/{out}"}
-        done = builds.run("dlm", *words, **places)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        monkeypatch.setenv("DLM_PROJECT", str(builds.PROJECT))
+        monkeypatch.setenv("DLM_STATE", trial["DLM_STATE"])
+        monkeypatch.setenv("DLM_OUT", f"{trial['folder']}/{out}")
+        capsys.readouterr()
+        code = main(list(words))
+        said = capsys.readouterr()
+        assert code == 0, said.err
+        return said.out
 
     return call
 
 
-def manifest(trial: dict[str, Any], out: str) -> dict[str, Any]:
-    path = Path(trial["folder"]) / out / "manifest.json"
+def manifest(folder: str | Path) -> dict[str, Any]:
+    path = Path(folder) / "manifest.json"
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content
 
 
 def test_as_of_rebuilds_every_table_row_for_row(trial: dict[str, Any]) -> None:
-    then, again = manifest(trial, "then")["tables"], manifest(trial, "again")["tables"]
+    folder = Path(trial["folder"])
+    then, again = manifest(trial["then"])["tables"], manifest(folder / "again")["tables"]
     assert then == again
     assert len(then) > 30
-    assert manifest(trial, "now")["tables"] != then
+    assert manifest(folder / "now")["tables"] != then
 
 
 def test_loading_says_what_the_delivery_lost(trial: dict[str, Any]) -> None:
@@ -190,14 +200,14 @@ def test_diff_of_builds_names_the_record_that_moved_the_number(
     trial: dict[str, Any], dlm: Callable[..., str]
 ) -> None:
     folder = Path(trial["folder"])
-    said = dlm("diff", str(folder / "then"), str(folder / "now")).splitlines()
+    said = dlm("diff", trial["then"], str(folder / "now")).splitlines()
     start = next(n for n, line in enumerate(said) if line.startswith("NPV CT + MRI "))
     assert re.fullmatch(r"NPV CT \+ MRI [\d.]+ % \(\d+/\d+\) to [\d.]+ % \(\d+/\d+\):", said[start])
     assert said[start + 1] == (
         f"  lesion {trial['lesion']} became nonviable (was viable): pathology changed, "
         f"{PATHOLOGY}, line {trial['line']}"
     )
-    core = json.loads(dlm("diff", str(folder / "then"), str(folder / "now"), "--format", "json"))
+    core = json.loads(dlm("diff", trial["then"], str(folder / "now"), "--format", "json"))
     (truth,) = (
         row
         for row in core["records"]
