@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -46,6 +47,14 @@ def spec_of(source: str, stem: str) -> FileSpec:
     return next(s for s in load_contracts()[source].file_specs() if s.stem == stem)
 
 
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """One database for every file of a test process; each file makes its table anew."""
+    connection = duckdb.connect()
+    connection.execute("create schema raw")
+    return connection
+
+
 def read_bytes(
     folder: Path,
     data: bytes,
@@ -62,17 +71,12 @@ def read_bytes(
     contract = contract or load_contracts()[source]
     spec = spec or spec_of(source, stem)
     name = f"{contract.source}/{spec.stem}{suffix}"
-    connection = duckdb.connect()
-    try:
-        connection.execute("create schema raw")
-        create_table(connection, spec)
-        account = read_file(path, name, spec, contract, connection, "d", allow_fast=allow_fast)
-        rows = connection.execute(
-            f"select * exclude (_delivery_id, _file) from raw.{quoted(spec.raw_table)} "
-            "order by _line"
-        ).fetchall()
-    finally:
-        connection.close()
+    connection = _database()
+    create_table(connection, spec)
+    account = read_file(path, name, spec, contract, connection, "d", allow_fast=allow_fast)
+    rows = connection.execute(
+        f"select * exclude (_delivery_id, _file) from raw.{quoted(spec.raw_table)} order by _line"
+    ).fetchall()
     outcome = Outcome(
         account,
         [list(row[:-2]) for row in rows],
