@@ -90,7 +90,7 @@ def deliver(folder: Path, name: str, text: str, encoding: str = "utf-8") -> Path
     path.write_bytes(text.encode(encoding))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     (folder / "manifest.csv").write_text(
-        f"file,rows,sha256,date,sender\n{name},{text.count(chr(10)) - 1},{digest},2021-01-01,"
+        f"file,rows,sha256,date,sender\n{name},{text.count(chr(10)) - 1},{digest},2024-06-28,"
         "jcog (synthetic)\n",
         encoding="utf-8",
     )

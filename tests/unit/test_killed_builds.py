@@ -1,0 +1,114 @@
+"""Whole builds stopped at random moments, or out of room: what is published stays whole.
+
+``make test`` kills one build, in test_main_job, and loads and publications at every write, in
+test_store. Fifty builds killed at random take about a quarter of an hour:
+``python -m pytest -m long``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import builds
+import duckdb
+import pytest
+
+from dlm.build import OUTPUTS, finish_interrupted_publish
+from dlm.publish import file_digests
+
+KILLS = 50
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals differ")
+
+
+def start(out: Path, arm: Callable[[], None] | None = None) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "dlm", "build", "--quiet", "--out", str(out)],
+        cwd=builds.PROJECT,
+        env=os.environ
+        | {"PYTHONPATH": str(builds.PROJECT / "python"), "DLM_STATE": str(out / "state")},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=arm,
+    )
+
+
+def assert_whole(out: Path) -> None:
+    """Every published file is the one that the published manifest describes."""
+    manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    found = {
+        name: digest
+        for name, digest in file_digests(out).items()
+        if name.split("/")[0] in OUTPUTS and name not in ("manifest.json", "warehouse.duckdb")
+    }
+    assert found == manifest["outputs"]
+    connection = duckdb.connect(str(out / "warehouse.duckdb"), read_only=True)
+    for table, about in manifest["tables"].items():
+        rows = connection.execute(f"select count(*) from {table}").fetchall()
+        assert rows == [(about["rows"],)], table
+    connection.close()
+
+
+@pytest.fixture
+def copy(published: dict[str, Any], tmp_path: Path) -> Path:
+    """A published build that a test may spoil."""
+    target = tmp_path / "out"
+    shutil.copytree(published["out"], target)
+    assert_whole(target)
+    return target
+
+
+@pytest.mark.long
+def test_what_is_published_stays_whole_whenever_a_build_is_killed(copy: Path) -> None:
+    began = time.perf_counter()
+    process = start(copy)
+    _, said = process.communicate()
+    assert process.returncode == 0, said
+    whole = time.perf_counter() - began
+    draw = random.Random(20210331)
+    for _ in range(KILLS):
+        before = (copy / "warehouse.duckdb").read_bytes()
+        process = start(copy)
+        time.sleep(draw.uniform(0, whole))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        prepared = (copy / ".next" / ".complete").exists()
+        assert prepared or (copy / "warehouse.duckdb").read_bytes() == before
+        finish_interrupted_publish(copy)
+        assert_whole(copy)
+    process = start(copy)
+    _, said = process.communicate()
+    assert process.returncode == 0, said
+    assert_whole(copy)
+
+
+def test_a_build_without_room_says_what_to_do_and_leaves_what_was_published(copy: Path) -> None:
+    resource = pytest.importorskip("resource")
+
+    def no_large_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
+
+    process = start(copy, no_large_files)
+    _, said = process.communicate()
+    assert process.returncode == 4, said
+    assert "make room or get the right to write, then build again" in said
+    assert "Traceback" not in said
+    assert_whole(copy)
+
+
+def test_a_build_where_nothing_may_be_written_says_so() -> None:
+    done = builds.run("dlm", "build", "--quiet", "--out", "/proc/dlm")
+    assert done.returncode == 4
+    assert "/proc/dlm" in done.stderr
+    assert "Traceback" not in done.stderr
