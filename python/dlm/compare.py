@@ -122,12 +122,11 @@ def record_changes(
         names = [column.name for column in form.columns]
         told = ", ".join(f"b.{_text(name)} as old_{name}, a.{_text(name)} as new_{name}"
                          for name in names)  # fmt: skip
-        read = ", ".join(
-            f"{sql} as {alias}"
+        steps = [
+            _stages(f"{side}_{column.name}", column.type, contract)
             for column in form.columns
             for side in ("old", "new")
-            for alias, sql in _stages(f"{side}_{column.name}", column.type, contract)
-        )
+        ]
         cells_of = ", ".join(
             f"old_{name}, new_{name}, read_old_{name} is distinct from read_new_{name}"
             for name in names
@@ -138,7 +137,7 @@ def record_changes(
             f"b.file as old_file, b.line as old_line, a.file as file, a.line as line, {told} "
             f"from before.{table} as b full join after.{table} as a "
             f"on b.record_key = a.record_key where b.content is distinct from a.content), "
-            f"compared as (select *, {read} from changed) "
+            f"compared as ({_staged('changed', steps)}) "
             "select record_key, patient, lesion, old_file, old_line, file, line, "
             f"{cells_of} from compared order by record_key"
         ).fetchall()
@@ -298,11 +297,7 @@ def _records(contract: Contract, form: Form) -> str:
     """SQL that makes the table of a form's records, one per key, from schema raw."""
     spec = _spec(contract, form)
     texts = {column.name: _as_written(column, spec.headers) for column in form.columns}
-    stages = ", ".join(
-        f"{sql} as {alias}"
-        for column in form.columns
-        for alias, sql in _stages(_text(column.name), column.type, contract)
-    )
+    steps = [_stages(_text(column.name), column.type, contract) for column in form.columns]
     key = ", ".join(f"coalesce({_read(name)}, '')" for name in form.key)
     content = _joined([_read(name) for name in texts])
     payload = [_read(name) for name in texts if name not in _WHOSE]
@@ -313,7 +308,7 @@ def _records(contract: Contract, form: Form) -> str:
         f"create table {_table(contract, form)} as "
         f"with written as (select _file as file, _line as line, {written} "
         f"from raw.{_quoted(spec.raw_table)} where {_rows_of(contract, form)}), "
-        f"read as (select *, {stages} from written) "
+        f"read as ({_staged('written', steps)}) "
         f"select concat_ws('|', {key}) as record_key, {patient} as patient, "
         f"cast({lesion} as varchar) as lesion, {content} as content, "
         f"coalesce(nullif({_joined(payload)}, repeat('|', {len(payload) - 1})), '') as payload, "
@@ -382,6 +377,19 @@ def _stages(text: str, kind: str, contract: Contract) -> list[tuple[str, str]]:
     if kind == "date":
         return [first, *_date_stages(as_plain, name, contract)]
     return [(read, plain(text))]
+
+
+def _staged(relation: str, steps: list[list[tuple[str, str]]]) -> str:
+    """SQL that reads many cells, each step in a select of its own.
+
+    Aliases used in the select that makes them would be written out wherever they stand.
+    """
+    sql = f"from {relation}"
+    for number in range(max(map(len, steps))):
+        made = [step[number] for step in steps if number < len(step)]
+        inner = sql if number == 0 else f"from ({sql})"
+        sql = "select *, " + ", ".join(f"{text} as {alias}" for alias, text in made) + f" {inner}"
+    return sql
 
 
 def _date_stages(text: str, name: str, contract: Contract) -> list[tuple[str, str]]:
