@@ -13,6 +13,7 @@ import duckdb
 
 from dlm.quality.checks import prepare, run_expectations
 from dlm.quality.page import write_page
+from dlm.quality.rule_pages import write_rule_pages
 from dlm.stamp import Stamp
 from dlm.workers import serve
 
@@ -32,6 +33,7 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
     connection = duckdb.connect(request["database"], read_only=True)
     try:
         run = run_expectations(connection, out, stamp.synthetic)
+        write_rule_pages(connection, out)
         write_page(connection, run, out, stamp)
     finally:
         connection.close()
