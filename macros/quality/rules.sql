@@ -283,7 +283,17 @@ the same statement from macro check_expectation.
     {%- elif rule.column -%}
         {{ return("'" ~ rule.column ~ "'") }}
     {%- elif rule.checks -%}
-        {{ return("'" ~ check_columns(rule.checks[0])[0] ~ "'") }}
+        {%- set columns = [] -%}
+        {%- set cases = [] -%}
+        {%- for check in rule.checks -%}
+            {%- set name = "'" ~ check_columns(check)[0] ~ "'" -%}
+            {%- do columns.append(name) -%}
+            {%- do cases.append(' when ' ~ check_violated(check, rule.id) ~ ' then ' ~ name) -%}
+        {%- endfor -%}
+        {{ return(
+            columns[0] if columns | unique | list | length == 1
+            else 'case' ~ cases | join ~ ' end'
+        ) }}
     {%- else -%}
         {{ return("''") }}
     {%- endif -%}

@@ -14,6 +14,7 @@ import pytest
 from filelock import FileLock
 
 PROJECT = Path(__file__).parents[2]
+TEST_PATH = os.pathsep.join([str(PROJECT / "python"), str(Path(__file__).parent)])
 
 
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -10,6 +10,15 @@ import duckdb
 import pytest
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--mutation-seeds",
+        type=int,
+        default=2,
+        help="trials of the mutation run (tests/unit/test_mutation.py)",
+    )
+
+
 @pytest.fixture(scope="session")
 def plain_build(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Plain ``dbt build`` of the seeds, unit tests included."""

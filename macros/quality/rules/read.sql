@@ -1,7 +1,7 @@
 {#-
 Rules of the read form (catalogue table `reads`); those that find a lesion rather than a read are
-with the lesions. An exam that was not done is no read: most rules
-are about reads that were.
+with the lesions. An exam that was not done is no read: most rules are about reads that were. The
+5 mm of a lesion too small to measure are no measurement.
 -#}
 {% macro read_rules() -%}
     {%- set limits = var('quality') -%}
@@ -69,7 +69,8 @@ are about reads that were.
         },
         {
             'id': 'RD09',
-            'applies': 'size_mm > 0 and previous_size_mm > 0',
+            'applies': "size_mm > 0 and coalesce(size_status, 'measured') <> 'too_small'"
+                ~ ' and previous_size_mm > 0',
             'violated': 'size_mm > ' ~ limits.size_ratio_max ~ ' * previous_size_mm'
                 ~ ' or previous_size_mm > ' ~ limits.size_ratio_max ~ ' * size_mm',
             'evidence': ['modality', 'timepoint', 'size_mm', 'previous_size_mm'],

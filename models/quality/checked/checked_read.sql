@@ -85,7 +85,10 @@ measured as (
             as next_timepoint,
         max(size_mm) as size_mm
     from records
-    where size_mm > 0 and timepoint in ('baseline', 'preop')
+    where
+        size_mm > 0
+        and coalesce(size_status, 'measured') <> 'too_small'
+        and timepoint in ('baseline', 'preop')
     group by lesion_id, modality, timepoint
 )
 

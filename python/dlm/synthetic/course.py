@@ -116,7 +116,9 @@ def build_visits(rng: np.random.Generator, fates: pd.DataFrame, slips: float = 1
     for japanese, plan in ((True, TRIANNUAL), (False, QUARTERLY)):
         group = operated[(operated["_source"] == "jcog") == japanese]
         days = group["_origin"].to_numpy()[:, None] + plan[None, :].astype(np.float64)
-        days = days + np.round(14 * rng.standard_normal(days.shape))
+        # A visit just before the end of reference follow-up leaves a left lesion undecided.
+        days = days + (1 - slips) * 20 * (plan == 730)[None, :]
+        days = days + np.round((7 + 7 * slips) * rng.standard_normal(days.shape))
         came = (days <= group["_end"].to_numpy()[:, None] - 3) & (
             rng.random(days.shape) < 1 - 0.03 * slips
         )
@@ -134,7 +136,7 @@ def build_visits(rng: np.random.Generator, fates: pd.DataFrame, slips: float = 1
     visits = visits.sort_values(["p", "visit_date"], ignore_index=True)
     n = len(visits)
     imaging = visits["visit_date"].to_numpy() - np.where(
-        chance(rng, n, 0.6), whole(rng, n, 1, 14), 0
+        chance(rng, n, 0.6), whole(rng, n, 1, 14) * slips, 0
     )
     must = visits.merge(fates[["p", "_relapse", "_between"]], on="p", how="left")
     found_then = (must["_relapse"] == must["visit_date"]) | (must["_between"] == must["visit_date"])
@@ -146,7 +148,11 @@ def build_visits(rng: np.random.Generator, fates: pd.DataFrame, slips: float = 1
 
 
 def build_findings(
-    rng: np.random.Generator, fates: pd.DataFrame, left: pd.DataFrame, visits: pd.DataFrame
+    rng: np.random.Generator,
+    fates: pd.DataFrame,
+    left: pd.DataFrame,
+    visits: pd.DataFrame,
+    slips: float = 1.0,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Recurrences and later treatments, each at the visit that records it.
 
@@ -172,7 +178,7 @@ def build_findings(
     # A finding of one place and visit is one record, whatever number of events it stands for.
     found = found.drop_duplicates(["p", "visit_no", "lesion_no"])
 
-    later, pathology = _later_treatment(rng, found, removed, fates, left, visits)
+    later, pathology = _later_treatment(rng, found, removed, fates, left, visits, slips)
     columns = [
         "p",
         "visit_no",
@@ -228,6 +234,7 @@ def _later_treatment(
     fates: pd.DataFrame,
     left: pd.DataFrame,
     visits: pd.DataFrame,
+    slips: float,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Later resection or ablation of left lesions, and pathology of the resections."""
     regrown = found[found["recurrence_place"] == "at_spot"][["p", "lesion_no", "imaging_date"]]
@@ -262,7 +269,7 @@ def _later_treatment(
         traits["lesion_no"].to_numpy(),
         traits["later_treatment_date"].to_numpy() + whole(rng, n, 3, 14),
         traits["_dead"].to_numpy().astype(bool),
-        np.where(traits["_grown"], traits["_size_after"] + 8, traits["_size_after"]),
+        np.where(traits["_grown"], traits["_size_after"] + 8 * slips, traits["_size_after"]),
         lost=np.zeros(n, dtype=bool),
     )
     pathology["_specimen"] = "L-" + traits["lesion_no"].astype(int).astype(str)
@@ -314,6 +321,9 @@ def build_outcome(
     death = fates["_death"].to_numpy()
     dead = ~np.isnan(death)
     seen = np.fmin(end, np.fmax(last_visit, end - whole(rng, n, 0, 45)))
+    # Who came for restaging was in contact then.
+    restaged = np.fmin(end, patients["chemo_end_date"].to_numpy() + 30)
+    seen = np.where(fates["_operated"].to_numpy(dtype=bool), seen, np.fmax(seen, restaged))
     withdrawn = ~np.isnan(patients["withdrawal_date"].to_numpy())
     seen = np.where(withdrawn, end, seen)
     frame = pd.DataFrame({"p": fates["p"].to_numpy()})

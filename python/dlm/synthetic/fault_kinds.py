@@ -103,6 +103,15 @@ def _same(*columns: str) -> Choice:
     return which
 
 
+def _of_baseline(frame: pd.DataFrame, record: pd.Series) -> pd.Series:
+    """Lesions seen at baseline."""
+    return frame["baseline_size"].notna()
+
+
+def _unknown_modality(frame: pd.DataFrame, record: pd.Series) -> pd.Series:
+    return frame["modality"].isin(set(UNKNOWN_LABEL.values()))
+
+
 def _both(first: Choice, second: Choice) -> Choice:
     return lambda frame, record: first(frame, record) & second(frame, record)
 
@@ -127,9 +136,9 @@ SAME_KEY: dict[str, Choice] = {
 }
 
 
-def _conflict(form: str, column: str) -> Named:
+def _conflict(form: str) -> Named:
     """What a second record of one key must also be called."""
-    return Named("GN03", form, column, SAME_KEY[form])
+    return Named("GN03", form, "", SAME_KEY[form])
 
 
 # ---------- records that are fit
@@ -233,6 +242,12 @@ def _lesion_is(**values: str | bool) -> Where:
     return where
 
 
+def _all_baseline(frame: pd.DataFrame, scene: Scene) -> pd.Series:
+    """Patients all of whose lesions were seen at baseline."""
+    seen = scene.derived.lesions.groupby("patient_id")["is_baseline_lesion"].all()
+    return frame["patient_id"].map(seen).fillna(False).astype(bool)
+
+
 def _last_lesion(frame: pd.DataFrame, scene: Scene) -> pd.Series:
     return frame["lesion_no"] == frame.groupby("patient_id")["lesion_no"].transform("max")
 
@@ -267,6 +282,20 @@ def _one_reader(modality: str) -> Where:
     return where
 
 
+def _first_resected_at_once(frame: pd.DataFrame, scene: Scene) -> pd.Series:
+    """Patients whose first lesion was resected at the first stage."""
+    actions = scene.tables["disposition"]
+    actions = actions[actions["lesion_no"] == 1].drop_duplicates("patient_id", keep=False)
+    return frame["patient_id"].isin(set(actions[actions["action"] == "resected"]["patient_id"]))
+
+
+def _only_left(frame: pd.DataFrame, scene: Scene) -> pd.Series:
+    """Lesions of patients with one lesion left in place."""
+    lesions = scene.derived.lesions
+    left = lesions[lesions["disposition"] == "left_in_place"]
+    return frame["patient_id"].map(left.groupby("patient_id").size()) == 1
+
+
 def _two_agree(frame: pd.DataFrame, scene: Scene) -> pd.Series:
     """Second local MRI reads that agree with the first."""
     own = frame[(frame["timepoint"] == "preop") & (frame["modality"] == "MRI")]
@@ -290,16 +319,41 @@ def _alive_after(days: float) -> Where:
 
 
 def _middle_visit(frame: pd.DataFrame, scene: Scene) -> pd.Series:
-    """Visits without any finding, well before the last, one record each."""
-    last = frame.groupby("patient_id")["visit_no"].transform("max")
+    """Visits of the first two years, without any finding, between two others far enough apart."""
+    visits = frame.groupby("patient_id")["visit_date"]
+    before, after = visits.shift(1), visits.shift(-1)
+    patients = scene.derived.patients.set_index("patient_id")
+    since = after - frame["patient_id"].map(patients["first_surgery_date"])
+    interval = frame["patient_id"].str.startswith("JP").map({True: 122, False: 91})
     plain = (frame["recurrence"] == "no") & (frame["later_treatment"] == "")
-    alone = ~frame.duplicated(["patient_id", "visit_no"], keep=False)
-    return plain & alone & (frame["visit_no"] > 2) & (frame["visit_no"] < last - 2)
+    plain &= ~frame.duplicated(["patient_id", "visit_no"], keep=False)
+    return plain & (after - before > 1.6 * interval) & (since < 740)
 
 
 def _single_stage(frame: pd.DataFrame, scene: Scene) -> pd.Series:
     alone = ~frame.duplicated("patient_id", keep=False)
     return alone & (frame["performed"] == "yes") & (frame["planned_stages"] == 1)
+
+
+def _measured_at_baseline(frame: pd.DataFrame, scene: Scene) -> pd.Series:
+    """Records of lesions that a baseline CT measured."""
+    reads = scene.tables["read"]
+    measured = reads[(reads["timepoint"] == "baseline") & (reads["modality"] == "CT")]
+    measured = measured[(measured["size_status"] == "measured") & (measured["size"] >= 15)]
+    keys = pd.MultiIndex.from_frame(measured[LESION])
+    return pd.Series(
+        pd.MultiIndex.from_frame(frame[LESION]).isin(keys), index=frame.index, dtype=bool
+    )
+
+
+def _measured_before(frame: pd.DataFrame, scene: Scene) -> pd.Series:
+    """Records of lesions that were measured before the operation."""
+    reads = scene.tables["read"]
+    measured = reads[(reads["timepoint"] == "preop") & (reads["size_status"] == "measured")]
+    keys = pd.MultiIndex.from_frame(measured[LESION])
+    return pd.Series(
+        pd.MultiIndex.from_frame(frame[LESION]).isin(keys), index=frame.index, dtype=bool
+    )
 
 
 def _synchronous(frame: pd.DataFrame, scene: Scene) -> pd.Series:
@@ -313,7 +367,10 @@ REGISTRATION: dict[str, Fault] = {
         "site_id",
         "a site that takes no part",
         _set(site_id=NEVER_ON_SITE, _raw_site_id=NEVER_ON_SITE),
-        follows=(Named("PT01", "registration", "patient_id", _every),),
+        follows=(
+            Named("PT01", "registration", "patient_id", _every),
+            Named("DV14", "registration", "region", _every, "patient_id"),
+        ),
         blocks=True,
     ),
     "site_wrong": Fault(
@@ -326,9 +383,11 @@ REGISTRATION: dict[str, Fault] = {
         "one patient registered at two sites",
         _next_site,
         act="add",
+        # A REDCap export holds one data access group per record.
+        where=lambda frame, scene: ~frame["patient_id"].str.startswith("US"),
         names=(Named("PT02", "registration", "site_id", _every),),
         follows=(
-            _conflict("registration", "site_id"),
+            _conflict("registration"),
             Named("PT01", "registration", "patient_id", _same("site_id")),
         ),
         blocks=True,
@@ -359,22 +418,16 @@ REGISTRATION: dict[str, Fault] = {
     "no_baseline_lesion": Fault(
         "PT06",
         "registration",
-        "",
-        "no lesion seen at baseline",
-        _set(n_lesions_declared=0.0),
-        where=_n_lesions(1, 2),
-        edits=(
-            Edit(
-                "read",
-                _having(timepoint="baseline"),
-                _set(verdict="not_visible", size=0.0, size_status="gone", not_evaluable_reason=""),
-            ),
-        ),
+        "patient_id",
+        "no lesion recorded",
+        _set(n_lesions_declared=np.nan),
+        where=_all_of(_is(eligible="yes"), _n_lesions(1, 4)),
+        edits=(Edit("read", _every, None), Edit("lesion", _every, None)),
     ),
     "no_chemotherapy": Fault(
         "PT07",
         "registration",
-        "chemo_start_date",
+        "chemo_cycles",
         "eligible, yet no chemotherapy",
         _set(**dict.fromkeys(CHEMO, np.nan)),
         where=_is(eligible="yes"),
@@ -382,7 +435,7 @@ REGISTRATION: dict[str, Fault] = {
     "diagnosis_order": Fault(
         "PT08",
         "registration",
-        "primary_dx_date",
+        "liver_mets_dx_date",
         "primary diagnosed 40 days after the liver metastases",
         lambda record: {"primary_dx_date": record["liver_mets_dx_date"] + 40},
         where=_synchronous,
@@ -415,7 +468,7 @@ REGISTRATION: dict[str, Fault] = {
     "cea_without_unit": Fault(
         "PT12",
         "registration",
-        "cea_unit",
+        "cea",
         "a CEA without its unit",
         _set(cea_unit=""),
         where=_known("cea"),
@@ -427,6 +480,26 @@ REGISTRATION: dict[str, Fault] = {
         "examined after withdrawal",
         lambda record: {"withdrawal_date": record["chemo_start_date"] + 5},
         where=_all_of(_not_withdrawn, _has_records("read", timepoint="preop")),
+    ),
+    "cycles_implausible": Fault(
+        "PT13", "registration", "chemo_cycles", "ninety cycles", _set(chemo_cycles=90.0)
+    ),
+    "registration_undated": Fault(
+        "PT14",
+        "registration",
+        "registration_date",
+        "no date of registration",
+        _set(registration_date=np.nan),
+        where=lambda frame, scene: frame["registration_date"].between(
+            frame["registration_date"].min() + 60, frame["registration_date"].max() - 60
+        ),
+    ),
+    "consent_month_only": Fault(
+        "PT16",
+        "registration",
+        "consent_date",
+        "day of consent not known",
+        _set(consent_date_precision="month"),
     ),
     "impossible_date": Fault(
         "GN06",
@@ -473,7 +546,7 @@ LESIONS: dict[str, Fault] = {
         act="add",
         where=_known("baseline_size"),
         names=(Named("LE02", "lesion", "lesion_no", SAME_KEY["lesion"]),),
-        follows=(_conflict("lesion", "baseline_size"),),
+        follows=(_conflict("lesion"),),
         blocks=True,
     ),
     "lesion_number_skipped": Fault(
@@ -489,10 +562,10 @@ LESIONS: dict[str, Fault] = {
         "LE04", "lesion", "segment", "no such Couinaud segment", _set(segment="9")
     ),
     "baseline_size_missing": Fault(
-        "LE05", "lesion", "baseline_size", "no baseline size", _set(baseline_size=np.nan)
+        "LE05", "lesion", "baseline_size_mm", "no baseline size", _set(baseline_size=np.nan)
     ),
     "lesion_size_implausible": Fault(
-        "LE06", "lesion", "baseline_size", "350 mm", _set(baseline_size=350.0)
+        "LE06", "lesion", "baseline_size_mm", "350 mm", _set(baseline_size=350.0)
     ),
     "lesion_entered_twice": Fault(
         "LE07",
@@ -529,7 +602,7 @@ LESIONS: dict[str, Fault] = {
     "baseline_read_missing": Fault(
         "LE10",
         "lesion",
-        "",
+        "lesion_no",
         "no baseline read",
         where=_n_lesions(3, 30),
         edits=(
@@ -544,6 +617,16 @@ LESIONS: dict[str, Fault] = {
         "baseline scan after chemotherapy began",
         lambda record: {"baseline_date": record["baseline_date"] + 25},
         where=_known("baseline_date"),
+    ),
+    "thinner_than_its_slice": Fault(
+        "LE13",
+        "read",
+        "size_mm",
+        "measured at less than a slice",
+        lambda record: {"slice_thickness_mm": record["size"] + 0.5},
+        where=_all_of(
+            _is(timepoint="baseline", modality="CT", size_status="measured"), _at_most("size", 9)
+        ),
     ),
     "placeholder_date": Fault(
         "GN07",
@@ -566,7 +649,7 @@ READS: dict[str, Fault] = {
         "lesion not recorded",
         _set(lesion_no=NO_SUCH_LESION),
         act="add",
-        where=_is(timepoint="baseline"),
+        where=_is(timepoint="preop", verdict="not_visible"),
         blocks=True,
     ),
     "new_lesion_unlisted": Fault(
@@ -586,33 +669,34 @@ READS: dict[str, Fault] = {
     "conflicting_duplicate": Fault(
         "GN03",
         "read",
-        "slice_thickness_mm",
+        "",
         "two records of one key, slice thickness differs",
         _set(slice_thickness_mm=4.5),
         act="add",
         where=_all_of(_is(timepoint="preop"), _known("read_date")),
-        names=(_conflict("read", "slice_thickness_mm"),),
+        names=(_conflict("read"),),
     ),
     "read_twice": Fault(
         "RD02",
         "read",
-        "size",
+        "size_mm",
         "one reader, one exam, two sizes",
         _shift("size", 6),
         act="add",
         where=_all_of(_is(timepoint="preop", size_status="measured"), _over("size", 9)),
-        names=(Named("RD02", "read", "size", SAME_KEY["read"]),),
-        follows=(_conflict("read", "size"),),
+        follows=(_conflict("read"),),
+        names=(Named("RD02", "read", "verdict", SAME_KEY["read"]),),
     ),
     "modality_unknown": Fault(
         "RD03",
         "read",
         "modality",
         "a modality of no code list",
-        lambda record: {"modality": "", "_raw_modality": UNKNOWN_LABEL[_source(record)]},
+        # An unknown label stays in the key of the record.
+        lambda record: {"modality": UNKNOWN_LABEL[_source(record)]},
         act="add",
+        follows=(Named("GN10", "read", "modality", _unknown_modality),),
         where=_is(timepoint="baseline"),
-        follows=(Named("GN10", "read", "modality", _having(modality="")),),
     ),
     "verdict_missing": Fault(
         "RD04",
@@ -625,16 +709,16 @@ READS: dict[str, Fault] = {
     "size_of_gone": Fault(
         "RD05",
         "read",
-        "size",
+        "size_mm",
         "not visible, yet 7 mm",
-        _set(size=7.0, size_status="measured"),
-        where=_all_of(_is(timepoint="preop", verdict="not_visible")),
+        _set(size=7.0, size_status=""),
+        where=_is(timepoint="preop", verdict="not_visible"),
         blocks=True,
     ),
     "size_missing": Fault(
         "RD06",
         "read",
-        "size",
+        "size_mm",
         "visible without a size",
         _set(size=np.nan, size_status="not_measured"),
         where=_is(verdict="visible"),
@@ -650,7 +734,7 @@ READS: dict[str, Fault] = {
     "size_implausible": Fault(
         "RD08",
         "read",
-        "size",
+        "size_mm",
         "250 mm",
         _set(size=250.0, size_status="measured"),
         where=_all_of(_is(verdict="visible"), _alone(*LESION, "modality")),
@@ -658,11 +742,12 @@ READS: dict[str, Fault] = {
     "unit_slip": Fault(
         "RD09",
         "read",
-        "size",
+        "size_mm",
         "a tenth of the size before",
         lambda record: {"size": record["size"] / 10},
         where=_all_of(
-            _is(timepoint="preop", reader_role="local", size_status="measured"),
+            _is(timepoint="preop", modality="CT", reader_role="local", size_status="measured"),
+            _measured_at_baseline,
             _alone(*LESION, "modality", "timepoint"),
             _over("size", 15),
         ),
@@ -674,7 +759,9 @@ READS: dict[str, Fault] = {
         "restaging dated before the baseline scan",
         lambda record: {"read_date": record["read_date"] - 365},
         where=_all_of(
-            _is(timepoint="preop", modality="MRI"), _alone(*LESION, "modality", "timepoint")
+            _is(timepoint="preop", modality="MRI"),
+            _alone(*LESION, "modality", "timepoint"),
+            _n_lesions(2, 30),
         ),
     ),
     "read_after_surgery": Fault(
@@ -685,7 +772,11 @@ READS: dict[str, Fault] = {
         _shift("read_date", 60),
         act="add",
         who="without_dlm",
-        where=_all_of(_is(timepoint="preop", modality="CT", verdict="visible"), _alive_after(0)),
+        where=_all_of(
+            _is(timepoint="preop", modality="CT", verdict="visible", reader_role="local"),
+            _alone(*LESION, "modality", "timepoint", "reader_id"),
+            _alive_after(0),
+        ),
         blocks=True,
     ),
     "ultrasound_off_the_day": Fault(
@@ -716,7 +807,7 @@ READS: dict[str, Fault] = {
     "dlm_without_ultrasound": Fault(
         "RD15",
         "lesion",
-        "",
+        "verdict",
         "a DLM without intraoperative ultrasound",
         who="with_dlm",
         where=_lesion_is(is_dlm=True),
@@ -726,7 +817,7 @@ READS: dict[str, Fault] = {
     "dlm_without_mri": Fault(
         "RD16",
         "lesion",
-        "",
+        "verdict",
         "a DLM without preoperative MRI",
         who="with_dlm",
         where=_lesion_is(is_dlm=True),
@@ -737,6 +828,7 @@ READS: dict[str, Fault] = {
                 None,
             ),
         ),
+        follows=(Named("DV34", "lesion", "mri_group", _same("lesion_no"), "lesion_id"),),
         touches="NPV: without MRI the DLM is in no MRI population",
     ),
     "late_mri": Fault(
@@ -744,12 +836,30 @@ READS: dict[str, Fault] = {
         "read",
         "read_date",
         "the last MRI before surgery is older than the window",
-        _shift("read_date", -30),
+        _shift("read_date", -45),
         who="without_dlm",
         where=_all_of(
-            _is(timepoint="preop", modality="MRI", reader_role="local"), _n_lesions(1, 9)
+            _is(timepoint="preop", modality="MRI", reader_role="local"),
+            _all_baseline,
+            _n_lesions(1, 9),
         ),
-        edits=(Edit("read", _having(timepoint="preop", modality="MRI"), _shift("read_date", -30)),),
+        names=(Named("RD13", "lesion", "read_date", _of_baseline),),
+        edits=(Edit("read", _having(timepoint="preop", modality="MRI"), _shift("read_date", -45)),),
+    ),
+    "late_ct": Fault(
+        "RD27",
+        "read",
+        "read_date",
+        "the last CT before surgery is older than the window",
+        _shift("read_date", -45),
+        who="without_dlm",
+        where=_all_of(
+            _is(timepoint="preop", modality="CT", reader_role="local"),
+            _all_baseline,
+            _n_lesions(1, 9),
+        ),
+        names=(Named("RD27", "lesion", "read_date", _of_baseline),),
+        edits=(Edit("read", _having(timepoint="preop", modality="CT"), _shift("read_date", -45)),),
     ),
     "reader_missing": Fault(
         "RD17", "read", "reader_id", "no reader", _set(reader_id=""), where=_is(timepoint="preop")
@@ -765,6 +875,7 @@ READS: dict[str, Fault] = {
             "size_status": "gone" if record["verdict"] == "visible" else "measured",
         },
         where=_two_agree,
+        names=(Named("RD18", "lesion", "verdict", _same("lesion_no")),),
         edits=(
             Edit(
                 "read",
@@ -801,10 +912,70 @@ READS: dict[str, Fault] = {
         "read",
         "read_date",
         "one lesion of an exam read on another day",
-        _shift("read_date", 1),
+        _shift("read_date", -1),
         where=_all_of(
-            _is(timepoint="baseline", modality="MRI", reader_role="local"), _n_lesions(3, 30)
+            _is(timepoint="preop", modality="MRI"),
+            _alone(*LESION, "modality", "timepoint"),
+            _n_lesions(3, 30),
         ),
+    ),
+    "status_unlike_verdict": Fault(
+        "RD28",
+        "read",
+        "size_status",
+        "not visible, marked as too small to measure",
+        _set(size=np.nan, size_status="too_small"),
+        where=_is(timepoint="preop", verdict="not_visible"),
+    ),
+    "size_unlike_status": Fault(
+        "RD29",
+        "read",
+        "size_mm",
+        "too small to measure, yet 9 mm",
+        _set(size=9.0, size_status="too_small"),
+        where=_all_of(_is(timepoint="preop", size_status="measured"), _at_most("size", 30)),
+    ),
+    "conditions_unexplained": Fault(
+        "RD30",
+        "read",
+        "conditions_reason",
+        "conditions not met, nobody says why",
+        _set(conditions_met="no", conditions_reason=""),
+        where=_is(timepoint="preop"),
+    ),
+    "contrast_ultrasound_without": Fault(
+        "RD31",
+        "read",
+        "contrast",
+        "contrast-enhanced ultrasound without contrast",
+        _set(contrast="no"),
+        who="without_dlm",
+        where=_is(modality="CEIOUS"),
+    ),
+    "read_undated": Fault(
+        "RD32",
+        "read",
+        "read_date",
+        "a verdict without a day",
+        _set(read_date=np.nan),
+        where=_is(timepoint="baseline", reader_role="central"),
+    ),
+    "slice_implausible": Fault(
+        "RD33",
+        "read",
+        "slice_thickness_mm",
+        "slices of 60 mm",
+        _set(slice_thickness_mm=60.0),
+        where=_is(timepoint="baseline", modality="MRI"),
+    ),
+    "modality_at_wrong_time": Fault(
+        "RD34",
+        "read",
+        "timepoint",
+        "intraoperative ultrasound filed as restaging",
+        _set(modality="IOUS", timepoint="preop"),
+        act="add",
+        where=_is(timepoint="preop", modality="CT", reader_role="local"),
     ),
     "reader_not_blinded": Fault(
         "RD25",
@@ -815,6 +986,13 @@ READS: dict[str, Fault] = {
         where=_is(timepoint="preop", verdict=("visible", "not_visible")),
     ),
 }
+
+READ_SINCE_SURGERY = Named(
+    "RD14",
+    "read",
+    "read_date",
+    lambda frame, record: frame["read_date"] >= record["surgery_date"],
+)
 
 SURGERY: dict[str, Fault] = {
     "orphan_surgery": Fault(
@@ -832,7 +1010,7 @@ SURGERY: dict[str, Fault] = {
         "surgery",
         "surgery_date",
         "operated on, no date",
-        _set(performed="yes"),
+        _set(performed="yes", r_status="R0"),
         where=_is(performed="no"),
         blocks=True,
     ),
@@ -870,6 +1048,12 @@ SURGERY: dict[str, Fault] = {
             ),
         ),
         blocks=True,
+        follows=(
+            READ_SINCE_SURGERY,
+            Named("FU02", "followup", "visit_date", _every),
+            Named("FU04", "followup", "visit_date", _every),
+            Named("FU20", "outcome", "last_contact_date", _every),
+        ),
         touches="OS and RFS: death precedes day 0",
     ),
     "lesion_without_action": Fault(
@@ -880,7 +1064,7 @@ SURGERY: dict[str, Fault] = {
         act="remove",
         who="without_dlm",
         where=_all_of(_is(action="ablated"), _alone(*LESION)),
-        names=(Named("SU05", "lesion", "", _same("lesion_no")),),
+        names=(Named("SU05", "lesion", "action", _same("lesion_no")),),
         blocks=True,
     ),
     "pathology_missing": Fault(
@@ -899,6 +1083,7 @@ SURGERY: dict[str, Fault] = {
                 _both(_same("lesion_no"), _having(action="resected")),
             ),
         ),
+        follows=(Named("DV35", "lesion", "reference_reason", _same("lesion_no"), "lesion_id"),),
         blocks=True,
     ),
     "left_with_pathology": Fault(
@@ -925,7 +1110,7 @@ SURGERY: dict[str, Fault] = {
         "surgery",
         "surgery_date",
         "two operations on one day",
-        _set(stage=2.0),
+        _set(stage=2.0, planned_stages=2.0),
         act="add",
         who="without_dlm",
         where=_single_stage,
@@ -958,6 +1143,77 @@ SURGERY: dict[str, Fault] = {
         who="without_dlm",
         where=_is(performed="yes"),
     ),
+    "stage_unplanned": Fault(
+        "SU12",
+        "surgery",
+        "stage",
+        "a second stage that was not planned",
+        lambda record: {"stage": 2.0, "surgery_date": record["surgery_date"] + 30},
+        act="add",
+        who="without_dlm",
+        where=_all_of(_single_stage, _patient_is("outcome", vital_status="alive")),
+        touches="RFS and OS: whether day 0 moves to an operation beyond the plan",
+    ),
+    "margin_missing": Fault(
+        "SU13",
+        "surgery",
+        "r_status",
+        "no R status of an operation",
+        _set(r_status=""),
+        who="without_dlm",
+        where=_is(performed="yes"),
+    ),
+    "stage_impossible": Fault(
+        "SU14", "surgery", "stage", "a ninth stage", _set(stage=9.0), where=_is(performed="no")
+    ),
+    "performed_missing": Fault(
+        "SU15",
+        "surgery",
+        "performed",
+        "nobody says whether it took place",
+        _set(performed=""),
+        where=_is(performed="no"),
+    ),
+    "orphan_disposition": Fault(
+        "SU16",
+        "disposition",
+        "lesion_no",
+        "lesion not recorded",
+        _set(lesion_no=NO_SUCH_LESION),
+        act="add",
+        who="without_dlm",
+        where=_is(action="resected"),
+        blocks=True,
+    ),
+    "action_missing": Fault(
+        "SU17",
+        "disposition",
+        "action",
+        "no action",
+        _set(action=""),
+        follows=(Named("SU05", "lesion", "action", _same("lesion_no")),),
+        blocks=True,
+        who="without_dlm",
+        where=_all_of(_is(action="ablated"), _alone(*LESION)),
+    ),
+    "specimen_unnamed": Fault(
+        "SU18",
+        "disposition",
+        "specimen_id",
+        "resected, no specimen",
+        _set(specimen_id=""),
+        who="without_dlm",
+        where=_all_of(_is(action="resected"), _alone(*LESION)),
+    ),
+    "left_with_specimen": Fault(
+        "SU19",
+        "disposition",
+        "specimen_id",
+        "left in place, with a specimen",
+        lambda record: {"specimen_id": f"{record['patient_id']}-S9"},
+        who="without_dlm",
+        where=_is(action="left_in_place"),
+    ),
     "formula_text": Fault(
         "GN13",
         "disposition",
@@ -979,6 +1235,32 @@ PATHOLOGY: dict[str, Fault] = {
         who="without_dlm",
         blocks=True,
     ),
+    "pathology_undated": Fault(
+        "PA10",
+        "pathology",
+        "pathology_date",
+        "no date of the report",
+        _set(pathology_date=np.nan),
+        who="without_dlm",
+    ),
+    "share_impossible": Fault(
+        "PA11",
+        "pathology",
+        "necrosis_pct",
+        "minus ten percent necrosis",
+        _set(viable_pct=80.0, necrosis_pct=-10.0, fibrosis_pct=30.0, mucin_pct=0.0),
+        who="without_dlm",
+        where=_is(viable_cells="yes"),
+    ),
+    "found_missing": Fault(
+        "PA12",
+        "pathology",
+        "specimen_found",
+        "nobody says whether the specimen was found",
+        _set(specimen_found=""),
+        who="without_dlm",
+        where=_is(viable_cells=("yes", "no")),
+    ),
     "exact_duplicate": Fault(
         "GN04",
         "pathology",
@@ -989,12 +1271,26 @@ PATHOLOGY: dict[str, Fault] = {
     ),
     "pathology_early": Fault(
         "PA02",
-        "pathology",
+        "surgery",
         "pathology_date",
-        "report before the operation",
-        _shift("pathology_date", -25),
+        "report the day before the operation",
         who="without_dlm",
-        where=_all_of(_is(viable_cells="yes"), _alone(*LESION), _lesion_is(disposition="resected")),
+        where=_all_of(_single_stage, _has_records("pathology", viable_cells="yes")),
+        edits=(
+            Edit(
+                "pathology",
+                lambda frame, record: frame["lesion_no"] == frame["lesion_no"].min(),
+                lambda record, host: {"pathology_date": host["surgery_date"] - 1},
+            ),
+        ),
+        names=(
+            Named(
+                "PA02",
+                "pathology",
+                "pathology_date",
+                lambda frame, record: frame["pathology_date"] < record["surgery_date"],
+            ),
+        ),
     ),
     "viable_cells_missing": Fault(
         "PA03",
@@ -1049,11 +1345,11 @@ PATHOLOGY: dict[str, Fault] = {
     "specimen_size_implausible": Fault(
         "PA08",
         "pathology",
-        "path_size",
+        "path_size_mm",
         "five times the size imaged",
         lambda record: {"path_size": 5 * record["path_size"] + 30},
         who="without_dlm",
-        where=_all_of(_known("path_size"), _lesion_is(disposition="resected")),
+        where=_all_of(_known("path_size"), _measured_before, _lesion_is(disposition="resected")),
     ),
     "specimen_lost_yet_judged": Fault(
         "PA09",
@@ -1062,7 +1358,10 @@ PATHOLOGY: dict[str, Fault] = {
         "specimen not found, yet judged",
         _set(specimen_found="no"),
         who="without_dlm",
-        where=_is(viable_cells=("yes", "no")),
+        where=_all_of(
+            _is(viable_cells=("yes", "no")), _alone(*LESION), _lesion_is(disposition="resected")
+        ),
+        follows=(Named("DV35", "lesion", "reference_reason", _same("lesion_no"), "lesion_id"),),
     ),
 }
 
@@ -1097,7 +1396,7 @@ FOLLOWUP: dict[str, Fault] = {
         act="add",
         where=_all_of(_is(vital_status="dead"), _at_most("death_date", DATA_LOCK - 5)),
         names=(Named("FU03", "outcome", "death_date", _every),),
-        follows=(_conflict("outcome", "death_date"),),
+        follows=(_conflict("outcome"),),
         blocks=True,
     ),
     "visit_after_death": Fault(
@@ -1119,11 +1418,12 @@ FOLLOWUP: dict[str, Fault] = {
     "left_not_imaged": Fault(
         "FU05",
         "lesion",
-        "",
+        "imaging_date",
         "a DLM left in place is not imaged for a year",
         who="with_dlm",
         where=_all_of(
             _lesion_is(is_dlm=True, disposition="left_in_place", reference_verdict="nonviable"),
+            _only_left,
             _has_records("outcome", vital_status="alive"),
             lambda frame, scene: ~_has_records("followup", recurrence="yes")(frame, scene),
         ),
@@ -1134,6 +1434,7 @@ FOLLOWUP: dict[str, Fault] = {
                 _set(imaging_date=np.nan),
             ),
         ),
+        follows=(Named("DV36", "lesion", "reference_reason", _same("lesion_no"), "lesion_id"),),
         touches="NPV, RFS: without imaging the lesion is indeterminate and its patient censored",
     ),
     "regrowth_of_resected": Fault(
@@ -1146,13 +1447,7 @@ FOLLOWUP: dict[str, Fault] = {
         where=_all_of(
             _is(recurrence="yes"),
             lambda frame, scene: frame["lesion_no"].isna(),
-            lambda frame, scene: frame["patient_id"].isin(
-                set(
-                    scene.derived.lesions.query("lesion_no == 1 and disposition == 'resected'")[
-                        "patient_id"
-                    ]
-                )
-            ),
+            _first_resected_at_once,
         ),
     ),
     "recurrence_after_imaging": Fault(
@@ -1164,6 +1459,8 @@ FOLLOWUP: dict[str, Fault] = {
         where=_all_of(
             _is(recurrence="yes"),
             _at_most("recurrence_date", DATA_LOCK - 1200),
+            _patient_is("outcome", vital_status="alive"),
+            _not_withdrawn,
         ),
         blocks=True,
     ),
@@ -1201,6 +1498,100 @@ FOLLOWUP: dict[str, Fault] = {
                 lambda frame, record: frame["visit_no"] == record["visit_no"] + 1,
             ),
         ),
+    ),
+    "visit_undated": Fault(
+        "FU11", "followup", "visit_date", "a visit without a day", _set(visit_date=np.nan)
+    ),
+    "recurrence_undated": Fault(
+        "FU12",
+        "followup",
+        "recurrence_date",
+        "a recurrence without a day",
+        _set(recurrence_date=np.nan),
+        where=_is(recurrence="yes"),
+    ),
+    "recurrence_denied": Fault(
+        "FU13",
+        "followup",
+        "recurrence_date",
+        "no recurrence, yet its day",
+        _set(recurrence="no", recurrence_place=""),
+        where=_is(recurrence="yes"),
+    ),
+    "regrowth_of_nothing": Fault(
+        "FU14",
+        "followup",
+        "lesion_no",
+        "regrowth at the spot of no lesion",
+        _set(recurrence_place="at_spot", lesion_no=np.nan),
+        where=_is(recurrence="yes"),
+    ),
+    "later_treatment_undated": Fault(
+        "FU15",
+        "followup",
+        "later_treatment_date",
+        "treated later, no day",
+        _set(later_treatment="ablated", later_treatment_date=np.nan),
+    ),
+    "imaged_after_visit": Fault(
+        "FU16",
+        "followup",
+        "imaging_date",
+        "imaged five days after the visit that reports it",
+        lambda record: {"imaging_date": record["visit_date"] + 5},
+        where=_all_of(_patient_is("outcome", vital_status="alive"), _not_withdrawn),
+    ),
+    "visit_status_missing": Fault(
+        "FU17", "followup", "vital_status", "neither alive nor dead", _set(vital_status="")
+    ),
+    "last_contact_missing": Fault(
+        "FU18",
+        "outcome",
+        "last_contact_date",
+        "no day of the last contact",
+        _set(last_contact_date=np.nan),
+        where=_is(vital_status="alive"),
+    ),
+    "orphan_outcome": Fault(
+        "FU19",
+        "outcome",
+        "patient_id",
+        "patient not registered",
+        _nobody(),
+        act="add",
+        where=_is(vital_status="alive"),
+        blocks=True,
+    ),
+    "last_contact_before_surgery": Fault(
+        "FU20",
+        "surgery",
+        "last_contact_date",
+        "last contact before the operation",
+        who="without_dlm",
+        where=_all_of(_single_stage, _patient_is("outcome", vital_status="alive")),
+        edits=(
+            Edit(
+                "outcome",
+                _every,
+                lambda record, host: {"last_contact_date": host["surgery_date"] - 1},
+            ),
+        ),
+        names=(Named("FU20", "outcome", "last_contact_date", _every),),
+        follows=(
+            READ_SINCE_SURGERY,
+            Named("FU09", "outcome", "last_contact_date", _every),
+        ),
+        blocks=True,
+        touches="OS: censored before day 0",
+    ),
+    "contact_after_death": Fault(
+        "FU04",
+        "outcome",
+        "last_contact_date",
+        "in contact ten days after death",
+        lambda record: {"last_contact_date": record["death_date"] + 10},
+        where=_all_of(_is(vital_status="dead"), _at_most("death_date", DATA_LOCK - 20)),
+        blocks=True,
     ),
     "death_month_only": Fault(
         "GN09",

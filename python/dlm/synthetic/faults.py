@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from dlm.synthetic.common import FORM_KEYS, Bools, Tables, record_key, stream
+from dlm.synthetic.common import FORM_KEYS, Bools, Tables, lesion_id, record_key, stream
 from dlm.synthetic.truth import Derived
 
 SOURCES = {"EU": "eortc", "JP": "jcog", "US": "us"}
@@ -58,12 +58,14 @@ class Named:
         form: the form of the records.
         column: the column it speaks of.
         which: the records, among those of the patient.
+        derived: patient_id or lesion_id, where the rule names a row derived from the record by it.
     """
 
     rule_id: str
     form: str
     column: str
     which: Choice
+    derived: Literal["", "patient_id", "lesion_id"] = ""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ class Fault:
         edits: what else changes.
         names: what the rule names, where that is not the record itself.
         follows: what other rules say of the same fault, and cannot but say.
-        blocks: whether its rule is of severity S1, so that no build publishes with it.
+        blocks: whether its rule, or one that follows, is of severity S1, so that no build
+            publishes with it.
         touches: the endpoint that it must touch; empty for none.
     """
 
@@ -219,25 +222,33 @@ def _plant_one(tables: Tables, kind: str, fault: Fault, row: int) -> list[Findin
         *(("yes", named) for named in fault.names or (itself,)),
         *(("follows", named) for named in fault.follows),
     ]
-    findings = []
+    findings: dict[tuple[str, str, str], Finding] = {}
     for planted, named in said:
         own = tables[named.form]
         for at in _chosen(own, record, named.which):
-            findings.append(_finding(kind, fault, planted, named, _record(own, at)))
-    return list(dict.fromkeys(findings))
+            one = _finding(kind, fault, planted, named, _record(own, at))
+            findings.setdefault((one.rule_id, one.form, one.record_key), one)
+    return list(findings.values())
 
 
 def _finding(
     kind: str, fault: Fault, planted: Literal["yes", "follows"], named: Named, record: pd.Series
 ) -> Finding:
+    patient_id = str(record["patient_id"])
+    lesion_no = float(record["lesion_no"]) if "lesion_no" in record else float("nan")
+    keys = {
+        "": record_key(named.form, record),
+        "patient_id": patient_id,
+        "lesion_id": lesion_id(patient_id, lesion_no),
+    }
     return Finding(
         kind,
         planted,
         named.rule_id,
-        named.form,
-        str(record["patient_id"]),
-        float(record["lesion_no"]) if "lesion_no" in record else float("nan"),
-        record_key(named.form, record),
+        "" if named.derived else named.form,
+        patient_id,
+        lesion_no,
+        keys[named.derived],
         named.column,
         fault.detail,
         fault.touches,
@@ -268,6 +279,6 @@ def _written(frame: pd.DataFrame, rows: list[int], change: Change) -> pd.DataFra
     for row in rows:
         for column, value in change(_record(frame, row)).items():
             if column not in frame:
-                frame[column] = ""
+                frame[column] = "day" if column.endswith("_precision") else ""
             frame.loc[row, column] = value
     return frame

@@ -31,6 +31,10 @@ COLUMNS = (
     "touches",
 )
 FOLLOWUP_DAYS = 365
+# What the rules on visits take for the calendar (vars quality of dbt_project.yml).
+VISIT_INTERVAL_DAYS = {"EU": 91, "JP": 122, "US": 91}
+LATER_INTERVAL_DAYS, LATER_VISITS_FROM_DAY = 183, 745
+LAST_CONTACT_DAYS = 274
 
 
 def all_findings(
@@ -148,7 +152,7 @@ def _no_size(tables: Tables, derived: Derived) -> list[Finding]:
         "LE05",
         "lesion",
         frame[frame["baseline_size"].isna()],
-        "baseline_size",
+        "baseline_size_mm",
         "no baseline size",
     )
 
@@ -184,15 +188,27 @@ def _no_measure(tables: Tables, derived: Derived) -> list[Finding]:
     frame = tables["read"]
     bare = (frame["verdict"] == "visible") & frame["size"].isna()
     bare &= frame["size_status"] != "too_small"
-    return _say("read_size_missing", "RD06", "read", frame[bare], "size", "visible without a size")
+    return _say(
+        "read_size_missing", "RD06", "read", frame[bare], "size_mm", "visible without a size"
+    )
 
 
-def _late_mri(tables: Tables, derived: Derived) -> list[Finding]:
-    """RD13: the last MRI before surgery is older than the window; one finding per lesion."""
+def _late_exams(tables: Tables, derived: Derived) -> list[Finding]:
+    """RD13, RD27: the last MRI or CT before surgery is older than the window; one per lesion."""
     lesions = derived.lesions
-    days = lesions["first_surgery_date"] - lesions["mri_date"]
-    late = lesions[lesions["is_baseline_lesion"] & (days > truth.PREOP_WINDOW_DAYS)]
-    return _say("late_mri", "RD13", "lesion", late, "read_date", "MRI older than 42 days")
+    found = []
+    for modality, rule_id in (("mri", "RD13"), ("ct", "RD27")):
+        days = lesions["first_surgery_date"] - lesions[f"{modality}_date"]
+        late = lesions[lesions["is_baseline_lesion"] & (days > truth.PREOP_WINDOW_DAYS)]
+        found += _say(
+            f"late_{modality}",
+            rule_id,
+            "lesion",
+            late,
+            "read_date",
+            f"{modality.upper()} older than 42 days",
+        )
+    return found
 
 
 def _no_mri(tables: Tables, derived: Derived) -> list[Finding]:
@@ -267,6 +283,65 @@ def _not_followed(tables: Tables, derived: Derived) -> list[Finding]:
     )
 
 
+def _missed_visits(tables: Tables, derived: Derived) -> list[Finding]:
+    """FU09: more than one and a half intervals since the visit before."""
+    first = derived.patients.set_index("patient_id")["first_surgery_date"]
+    frame = tables["followup"]
+    visits = frame.drop_duplicates(["patient_id", "visit_no"])
+    visits = visits.sort_values(["patient_id", "visit_date", "visit_no"])
+    gap = visits["visit_date"] - visits.groupby("patient_id")["visit_date"].shift(1)
+    since = visits["visit_date"] - visits["patient_id"].map(first)
+    early = visits["patient_id"].str[:2].map(VISIT_INTERVAL_DAYS)
+    interval = early.where(since <= LATER_VISITS_FROM_DAY, LATER_INTERVAL_DAYS)
+    missed = visits[(gap > 1.5 * interval) & since.notna()][["patient_id", "visit_no"]]
+    rows = frame.merge(missed, on=["patient_id", "visit_no"])
+    return _say("missed_visit", "FU09", "followup", rows, "visit_date", "visits too far apart")
+
+
+def _lost(tables: Tables, derived: Derived) -> list[Finding]:
+    """FU09: alive, not withdrawn, and not heard of for nine months before the last of all."""
+    frame = tables["outcome"]
+    withdrawn = derived.patients.set_index("patient_id")["withdrawal_date"]
+    quiet = frame["last_contact_date"].max() - frame["last_contact_date"] > LAST_CONTACT_DAYS
+    lost = quiet & frame["death_date"].isna() & frame["patient_id"].map(withdrawn).isna()
+    return _say("lost", "FU09", "outcome", frame[lost], "last_contact_date", "not heard of")
+
+
+def _large_specimens(tables: Tables, derived: Derived) -> list[Finding]:
+    """PA08: more than twice the size last imaged, as of a left lesion that grew back."""
+    reads = tables["read"]
+    reads = reads[(reads["timepoint"] == "preop") & (reads["size"] > 0)]
+    last = reads.groupby(LESION)["size"].max().rename("last_size").reset_index()
+    frame = tables["pathology"].merge(last, on=LESION, how="left")
+    large = frame[frame["path_size"] > 2 * frame["last_size"]]
+    return _say(
+        "specimen_large", "PA08", "pathology", large, "path_size_mm", "twice the size imaged"
+    )
+
+
+def _undecided(tables: Tables, derived: Derived) -> list[Finding]:
+    """DV34, DV35, DV36: lesions whose MRI group or truth nobody can tell, by what was derived."""
+    lesions = derived.lesions
+    resected = lesions["disposition"] == "resected"
+    lost = lesions["reference_reason"].isin(["specimen_not_found", "no_pathology"])
+    left = lesions["disposition"] == "left_in_place"
+    short = lesions["reference_reason"] == "followup_short"
+    unknown = lesions["is_dlm"] & (lesions["mri_group"] == "mri_unknown")
+    found = []
+    for kind, rule_id, rows, column in (
+        ("mri_unknown", "DV34", unknown, "mri_group"),
+        ("specimen_lost", "DV35", resected & lost, "reference_reason"),
+        ("followup_short", "DV36", left & short, "reference_reason"),
+    ):
+        for patient_id, lesion_no in lesions.loc[rows, LESION].itertuples(index=False):
+            key = lesion_id(patient_id, lesion_no)
+            detail = kind.replace("_", " ")
+            found.append(
+                Finding(kind, "no", rule_id, "", patient_id, lesion_no, key, column, detail)
+            )
+    return found
+
+
 NATURAL: tuple[Callable[[Tables, Derived], list[Finding]], ...] = (
     _partial_dates,
     _miscounts,
@@ -274,10 +349,14 @@ NATURAL: tuple[Callable[[Tables, Derived], list[Finding]], ...] = (
     _no_size,
     _site_marks,
     _no_measure,
-    _late_mri,
+    _late_exams,
     _no_mri,
     _torn_readers,
     _no_contrast,
     _blind_resections,
     _not_followed,
+    _missed_visits,
+    _lost,
+    _large_specimens,
+    _undecided,
 )

@@ -106,7 +106,7 @@ def _patient_habits(
     )
     first = stages["_first"].to_numpy()
     ct = np.where(operated, first - whole(rng, n, 4, 27), chemo_end + whole(rng, n, 0, 10))
-    late_ct = operated & chance(rng, n, 0.015)
+    late_ct = operated & chance(rng, n, 0.015 * slips)
     ct = np.where(late_ct, first - whole(rng, n, 43, 55), ct)
     mri = np.where(operated, first - whole(rng, n, 2, 27), ct + whole(rng, n, 0, 5))
     late_mri = operated & chance(rng, n, 0.05 * slips)
@@ -305,7 +305,7 @@ def _read(
     gone = exam.gone ^ chance(rng, n, np.where(exam.gone, miss_gone, miss_there))
     # Where fat blurs the liver, readers cannot judge a third of what CT shows; MRI suffers less.
     p_cannot = cannot + (blurred if exam.modality == "CT" else 0.3 * blurred)
-    if exam.timepoint == "baseline":
+    if exam.timepoint == "baseline" or exam.modality == "MRI":
         p_cannot = p_cannot * slips
     unclear = chance(rng, n, p_cannot)
     verdict = where(unclear, "not_evaluable", where(gone, "not_visible", "visible"))

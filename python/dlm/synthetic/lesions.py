@@ -58,6 +58,8 @@ def sample_lesions(
     frame["_dead"] = dead
     shrunk = np.maximum(3.0, np.round(size * (0.3 + 0.65 * rng.random(n))))
     residue = np.minimum(size, 2.0 + np.floor(5 * rng.random(n)))
+    # A large lesion that shrinks to so little looks like a slip of units.
+    residue = np.maximum(residue, (1 - slips) * np.ceil(size / 5))
     frame["_size_after"] = np.where(ct_gone, residue, shrunk)
     return frame
 

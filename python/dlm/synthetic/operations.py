@@ -75,7 +75,7 @@ def sample_dispositions(
     frame = pd.concat([first, second], ignore_index=True)
     # A specimen holds every lesion of one segment taken out at one stage.
     specimen = "S" + frame["stage"].astype(int).astype(str) + "-" + frame["segment"]
-    specimen = specimen.str.replace("+", "", regex=False)
+    specimen = specimen.str.replace("+", "", regex=False).str.upper()
     frame["_specimen"] = where((frame["action"] == "resected").to_numpy(), specimen, "")
     return frame.sort_values(["p", "lesion_no", "stage"], ignore_index=True)
 
@@ -162,7 +162,9 @@ def _segments_removed(dispositions: pd.DataFrame) -> pd.DataFrame:
     return joined.rename("segments_removed").reset_index()
 
 
-def build_pathology(rng: np.random.Generator, dispositions: pd.DataFrame) -> pd.DataFrame:
+def build_pathology(
+    rng: np.random.Generator, dispositions: pd.DataFrame, slips: float = 1.0
+) -> pd.DataFrame:
     """Pathology of the resected lesions, one row per lesion and specimen.
 
     A few specimens were found but could not be judged: a destroyed block, a fragmented slice.
@@ -177,7 +179,7 @@ def build_pathology(rng: np.random.Generator, dispositions: pd.DataFrame) -> pd.
         _report_dates(rng, resected),
         resected["_dead"].to_numpy(),
         resected["_size_after"].to_numpy(),
-        lost=chance(rng, n, np.where(resected["_ct_gone"].to_numpy(), 0.07, 0.004)),
+        lost=chance(rng, n, slips * np.where(resected["_ct_gone"].to_numpy(), 0.07, 0.004)),
     )
     frame.loc[unjudged, "specimen_found"] = "yes"
     frame.loc[unjudged, "viable_cells"] = "not_evaluable"

@@ -30,14 +30,14 @@ def sample_trial(seed: int, n_patients: int, sites: pd.DataFrame, slips: float =
     stages = operations.sample_stages(surgery_stream, patients)
     dispositions = operations.sample_dispositions(surgery_stream, patients, lesions, stages)
     final = dispositions[dispositions["_final"]]
-    pathology = operations.build_pathology(stream(seed, "pathology"), dispositions)
+    pathology = operations.build_pathology(stream(seed, "pathology"), dispositions, slips)
     reads = imaging.build_reads(stream(seed, "reads"), patients, lesions, stages, final, slips)
 
     after = stream(seed, "course")
     left = course.sample_regrowth(after, final)
     fates = course.sample_fates(after, patients, stages, left, slips)
     visits = course.build_visits(after, fates, slips)
-    findings, later_pathology = course.build_findings(after, fates, left, visits)
+    findings, later_pathology = course.build_findings(after, fates, left, visits, slips)
     followup = course.build_followup(visits, findings)
     followup = course.blur_recurrences(after, followup, fates, slips)
     outcome = course.build_outcome(after, patients, fates, visits, slips)

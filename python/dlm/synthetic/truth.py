@@ -408,7 +408,7 @@ def endpoints(derived: Derived) -> pd.DataFrame:
     patients, lesions = derived.patients, derived.lesions
     operated = patients[patients["is_operated"]]
     figures: dict[str, float | str] = {}
-    months = [day_date(day).strftime("%Y-%m") for day in patients["registration_date"]]
+    months = [day_date(day).strftime("%Y-%m") for day in patients["registration_date"].dropna()]
     figures["registration.first_month"] = min(months)
     figures["registration.last_month"] = max(months)
     figures |= _flow(patients, operated)

@@ -1,0 +1,92 @@
+"""Builds of synthetic trials up to schema quality: ``python -m mutation OUT all_5 none_5 ...``.
+
+A trial is named by its faults and its seed. It is drawn, loaded as deliveries are, and built by dbt
+from staging to quality, tests aside. One process parses the project once for all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from dlm import deliveries, store
+from dlm.history import write_history
+from dlm.project import find_places
+from dlm.synthetic import write_trial
+from dlm.workflow import inputs
+from dlm.workflow.standing import Known
+
+RECEIVED = date(2024, 7, 8)
+SCALE = 1
+
+
+def build(out: Path, trial: str) -> None:
+    """Draw, load and build one trial into ``OUT/<trial>``: ``delivery/`` and ``work.duckdb``."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.adapters.factory import cleanup_connections
+    from dbt.cli.main import dbtRunner
+
+    faults, seed = trial.rsplit("_", 1)
+    folder = out / trial
+    state, database = folder / "state", folder / "work.duckdb"
+    places = find_places()
+    write_trial(int(seed), SCALE, folder / "delivery", "delivery", faults)
+    deliveries.receive(
+        folder / "delivery", state, RECEIVED, sites=deliveries.known_sites(places.project)
+    )
+    items, origins = deliveries.stored_files(state, None)
+    entries = store.read_ledger(state)
+    connection = duckdb.connect(str(database))
+    loaded = deliveries.load_raw(connection, items, origins)
+    write_history(connection, entries)
+    inputs.fill(
+        connection,
+        places.project,
+        state,
+        Known("store", None),
+        [(entry["delivery_id"], entry["received"]) for entry in entries],
+        [f"{file.name} {file.sha256}" for file in loaded],
+        RECEIVED,
+    )
+    connection.close()
+    os.environ["DLM_WORK_DB"] = str(database)
+    done = dbtRunner().invoke(
+        [
+            "build",
+            "--project-dir",
+            str(places.project),
+            "--profiles-dir",
+            str(places.project / "profiles"),
+            "--target-path",
+            str(out / "target"),
+            "--log-path",
+            str(out / "logs"),
+            "--log-level",
+            "error",
+            "--log-level-file",
+            "none",
+            "--no-version-check",
+            "--select",
+            "+path:models/quality",
+            "--exclude",
+            "tag:raw",
+            "resource_type:test",
+            "resource_type:unit_test",
+            "--vars",
+            json.dumps({"loaded_by_dlm": True}),
+        ]
+    )
+    if not done.success:
+        sys.exit(f"dbt could not build {trial}: {done.exception or 'see above'}")
+    cleanup_connections()
+    DuckDBConnectionManager.close_all_connections()
+
+
+if __name__ == "__main__":
+    for name in sys.argv[2:]:
+        build(Path(sys.argv[1]), name)

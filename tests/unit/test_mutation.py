@@ -1,0 +1,157 @@
+"""Mutation run: each rule finds the fault planted for it, names its record, and nothing else.
+
+Clean synthetic trials get one fault of each kind at random places. ``--mutation-seeds N`` draws N
+trials instead of two, and each without a fault too.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import builds
+import duckdb
+import pytest
+import rule_harness
+
+from dlm.synthetic.common import FORMS
+from dlm.synthetic.fault_kinds import FAULT_KINDS, FAULTS
+
+FIRST_SEED = 9
+DEFAULT_SEEDS = 2
+FILES = ("delivery", "change")
+DERIVED = [
+    name for name in {one["name"] for one in rule_harness.inputs()} if name not in (*FORMS, *FILES)
+]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One trial per seed, with faults; without any as well when more seeds are asked for."""
+    n = metafunc.config.getoption("--mutation-seeds")
+    seeds = [FIRST_SEED + at for at in range(n)]
+    if "trial" in metafunc.fixturenames:
+        metafunc.parametrize("trial", [f"all_{seed}" for seed in seeds], indirect=True)
+    if "clean_trial" in metafunc.fixturenames:
+        clean = seeds if n > DEFAULT_SEEDS else []
+        metafunc.parametrize("clean_trial", [f"none_{seed}" for seed in clean], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def built(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    """Every trial of the run, built once."""
+    n = request.config.getoption("--mutation-seeds")
+    seeds = [FIRST_SEED + at for at in range(n)]
+    clean = seeds if n > DEFAULT_SEEDS else []
+    wanted = [f"none_{seed}" for seed in clean] + [f"all_{seed}" for seed in seeds]
+
+    def make(folder: Path) -> dict[str, Any]:
+        done = builds.run("mutation", str(folder), *wanted, PYTHONPATH=builds.TEST_PATH)
+        return {"folder": str(folder), "code": done.returncode, "said": done.stdout + done.stderr}
+
+    made = builds.once(tmp_path_factory, "mutation", make)
+    assert made["code"] == 0, made["said"]
+    return made
+
+
+@pytest.fixture
+def trial(built: dict[str, Any], request: pytest.FixtureRequest) -> Path:
+    return Path(built["folder"]) / request.param
+
+
+@pytest.fixture
+def clean_trial(built: dict[str, Any], request: pytest.FixtureRequest) -> Path:
+    return Path(built["folder"]) / request.param
+
+
+def rows(trial: Path, query: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(trial / "work.duckdb"), read_only=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+def truth(trial: Path) -> list[dict[str, str]]:
+    path = trial / "delivery" / "truth" / "findings.csv"
+    with path.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle, strict=True))
+
+
+def ids(*inputs: str) -> set[str]:
+    """Rules that look at these inputs."""
+    return {rule["id"] for name, rule in rule_harness.rules() if name in inputs}
+
+
+def test_every_fault_is_found_and_nothing_else(trial: Path) -> None:
+    wanted = Counter(
+        ("GN04", row["source"])
+        # Of exact duplicates a file is told, not each record.
+        if row["rule_id"] == "GN04"
+        else (row["rule_id"], row["form"], row["record_key"], row["column_name"])
+        for row in truth(trial)
+    )
+    query = (
+        "select rule_id, coalesce(form, ''), record_key, coalesce(column_name, ''), source "
+        "from quality.violations"
+    )
+    # What a whole site is told is statistics: in so small a trial some sites differ by chance.
+    found = Counter(
+        ("GN04", source) if rule_id == "GN04" else (rule_id, *named)
+        for rule_id, *named, source in rows(trial, query)
+        if rule_id not in ids("site")
+    )
+    assert sorted((wanted - found).elements()) == [], "planted and not found"
+    assert sorted((found - wanted).elements()) == [], "found and not planted"
+
+
+def test_a_clean_trial_has_no_finding(clean_trial: Path) -> None:
+    assert truth(clean_trial) == []
+    query = "select rule_id, record_key, evidence from quality.violations where severity <> 'S4'"
+    assert rows(clean_trial, query) == []
+
+
+def test_a_finding_quotes_its_values_and_its_line(trial: Path) -> None:
+    query = (
+        "select distinct rule_id from quality.violations "
+        "where evidence is null or file is null or line is null"
+    )
+    assert {rule_id for (rule_id,) in rows(trial, query)} <= ids(*DERIVED, *FILES)
+
+
+def test_every_rule_has_a_row_for_every_site(trial: Path) -> None:
+    places = "select rule_id, site_id from quality.rules cross join reference.ref_sites"
+    assert rows(trial, f"{places} except select rule_id, site_id from quality.rule_results") == []
+    assert rows(trial, "select * from quality.rule_results where status = 'error'") == []
+
+
+def test_counts_agree_with_the_records(trial: Path) -> None:
+    assert (
+        rows(
+            trial,
+            "select rule_id, site_id, count(*) from quality.violations group by all "
+            "except select rule_id, site_id, n_violated from quality.rule_results",
+        )
+        == []
+    )
+    impossible = "select * from quality.rule_results where n_violated > n_checked"
+    assert rows(trial, impossible) == []
+
+
+def test_every_kind_was_planted(built: dict[str, Any]) -> None:
+    planted: set[str] = set()
+    for folder in sorted(Path(built["folder"]).glob("all_*")):
+        planted |= {row["kind"] for row in truth(folder)}
+    assert planted == set(FAULT_KINDS)
+
+
+def test_faults_and_rules_match(trial: Path) -> None:
+    severity = dict(rows(trial, "select rule_id, severity from quality.rules"))
+    blocking = {
+        kind: "S1" in {severity[fault.rule_id], *(severity[one.rule_id] for one in fault.follows)}
+        for kind, fault in FAULTS.items()
+    }
+    assert blocking == {kind: fault.blocks for kind, fault in FAULTS.items()}
+    # What a record of a form can break has a fault; the rest is shown on fixtures.
+    planted = {fault.rule_id for fault in FAULTS.values()}
+    assert planted - {"GN04"} == ids(*FORMS)
