@@ -188,7 +188,7 @@ def _alone_in(out: Path) -> Iterator[None]:
     try:
         finish_interrupted_publish(out)
         yield
-    except (OSError, duckdb.IOException) as error:
+    except (OSError, duckdb.IOException, duckdb.TransactionException) as error:
         raise DlmError(
             f"cannot read or write below {out}: {error}; what was published before is "
             "untouched: make room or get the right to write, then build again"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -68,7 +69,8 @@ def store(
             repeated = _insert(connection, spec, name, delivery_id, escape)
         connection.execute("commit")
     except Exception as error:
-        connection.execute("rollback")
+        with contextlib.suppress(Exception):  # a commit that failed has ended the transaction
+            connection.execute("rollback")
         raise (fault[0] if fault else error) from None
     finally:
         connection.unregister("incoming_records")
