@@ -1,7 +1,9 @@
 """Mutation run: each rule finds the fault planted for it, names its record, and nothing else.
 
 Clean synthetic trials get one fault of each kind at random places. ``--mutation-seeds N`` draws N
-trials instead of two, and each without a fault too.
+trials instead of two, and each without a fault too:
+
+    python -m pytest tests/unit/test_mutation.py --mutation-seeds 8
 """
 
 from __future__ import annotations
@@ -13,9 +15,12 @@ from typing import Any
 
 import builds
 import duckdb
+import pandas as pd
 import pytest
 import rule_harness
 
+from dlm.quality.checks import check_suites
+from dlm.quality.suites import Suite, load_suites
 from dlm.synthetic.common import FORMS
 from dlm.synthetic.fault_kinds import FAULT_KINDS, FAULTS
 
@@ -155,3 +160,67 @@ def test_faults_and_rules_match(trial: Path) -> None:
     # What a record of a form can break has a fault; the rest is shown on fixtures.
     planted = {fault.rule_id for fault in FAULTS.values()}
     assert planted - {"GN04"} == ids(*FORMS)
+
+
+def test_great_expectations_and_sql_find_the_same_records(built: dict[str, Any]) -> None:
+    """Of every rule that Great Expectations guards too, table by table, on a faulted trial."""
+    trial = Path(built["folder"]) / f"all_{FIRST_SEED}"
+    with duckdb.connect(str(trial / "work.duckdb"), read_only=True) as connection:
+        suites = [suite for suite in load_suites(connection) if suite.layer in ("staging", "core")]
+        run, validated = check_suites(connection, suites)
+        assert {result.status for result in run.results} <= {"pass", "warn", "fail"}
+        by_name = {suite.table: suite for suite in suites}
+        n_compared, n_found = 0, 0
+        for checked, outcome in validated:
+            suite = by_name[checked.name]
+            expected: dict[str, set[tuple[str, ...]]] = {}
+            for evr in outcome.results:
+                if "element_count" not in evr.result:
+                    continue  # of the table as a whole, which no record breaks
+                named = expected.setdefault(evr.expectation_config.meta["rule_id"], set())
+                for row in evr.result.get("unexpected_index_list") or []:
+                    named.add(tuple(written(row[key]) for key in suite.keys))
+            for rule_id, named in expected.items():
+                assert named == found_by_sql(connection, suite, rule_id), (suite.table, rule_id)
+                n_compared += 1
+                n_found += len(named)
+    assert n_compared > 100
+    assert n_found > 20
+
+
+def found_by_sql(
+    connection: duckdb.DuckDBPyConnection, suite: Suite, rule_id: str
+) -> set[tuple[str, ...]]:
+    """What names the records of a table that a rule's predicate finds, as the suite names them."""
+    table = suite.table.partition(".")[2]
+    keys = ", ".join(f"records.{key}" for key in suite.keys)
+    if suite.layer == "staging":
+        _, source, form = table.replace("__", "_").split("_")
+        query = (
+            f"select {keys} from {suite.table} as records semi join quality.violations as found "
+            f"on found.rule_id = '{rule_id}' and found.form = '{form}' "
+            f"and found.source = '{source}' and found.record_key = records.record_key"
+        )
+    else:
+        rule = next(r for name, r in rule_harness.rules() if name == table and r["id"] == rule_id)
+        call = rule_harness.macros()
+        if any(check["kind"] == "unique" for check in rule["checks"]):
+            # A key of core that is not its own would have failed the build's data tests.
+            found = "select count(*) from quality.violations where rule_id = ?"
+            assert connection.execute(found, [rule_id]).fetchall() == [(0,)]
+            return set()
+        applies, violated = call["rule_applies"](rule), call["rule_violated"](rule)
+        query = f"select {keys} from {suite.table} as records where ({applies}) and ({violated})"
+        told = "select count(*) from quality.violations where rule_id = ?"
+        n_told = connection.execute(told, [rule_id]).fetchall()
+        assert n_told == connection.execute(f"select count(*) from ({query})").fetchall(), rule_id
+    return {tuple(map(written, row)) for row in connection.execute(query).fetchall()}
+
+
+def written(value: Any) -> str:
+    """A key as text, whichever of pandas and DuckDB tells it."""
+    if pd.isna(value):
+        return ""
+    if isinstance(value, float):
+        return str(int(value))
+    return str(value)[:10] if hasattr(value, "year") else str(value)
