@@ -261,3 +261,12 @@ def test_codes_that_the_models_allow_have_words(section: str) -> None:
     )
     codes = [code for column in columns for code in allowed[column]]
     assert [code for code in codes if wording(section, code) == plain(code.replace("_", " "))] == []
+
+
+def test_no_key_of_the_wording_is_written_twice() -> None:
+    text = (Path(figures.__file__).parents[1] / "assets" / "wording.yml").read_text(
+        encoding="utf-8"
+    )
+    keys = [line for line in text.splitlines() if line and line[0] not in " #"]
+
+    assert len(keys) == len(set(keys))
