@@ -198,21 +198,22 @@ of_tables as (
 ),
 
 ---------- rules of the catalogue, and how many predicates they have
+implemented as (
+    {%- for rule_id in implemented_rules() %}
+    select '{{ rule_id }}' as rule_id
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
+),
+
 of_rules as (
     select
         'rule' as kind,
         rules.rule_id as record_key,
         count(implemented.rule_id) as n_rows
     from {{ ref('rules') }} as rules
-    left join (
-        {%- for rule_id in implemented_rules() %}
-        select '{{ rule_id }}' as rule_id
-        {%- if not loop.last %}
-        union all
-        {%- endif %}
-        {%- endfor %}
-    ) as implemented
-        on rules.rule_id = implemented.rule_id
+    left join implemented on rules.rule_id = implemented.rule_id
     group by rules.rule_id
 ),
 

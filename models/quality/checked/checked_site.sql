@@ -141,12 +141,12 @@ tails as (
         *,
         case
             when p > 0 and q > 0 and k > 0
-                then {{ incomplete_beta('p', 'q', 'upper_a', 'upper_b') }}
+                then {{ incomplete_beta('p', 'q', 'upper_a', 'upper_b') }} -- noqa: PRS
             when k is not null then 1e0
         end as upper_tail,
         case
             when p > 0 and q > 0 and k < n
-                then {{ incomplete_beta('q', 'p', 'lower_a', 'lower_b') }}
+                then {{ incomplete_beta('q', 'p', 'lower_a', 'lower_b') }} -- noqa: PRS
             when k is not null then 1e0
         end as lower_tail
     from shaped

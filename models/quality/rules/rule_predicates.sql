@@ -1,4 +1,4 @@
--- What each rule looks at and when it is violated, as the SQL that ran: the words of the rule's page.
+-- What each rule looks at and when it is violated, as the SQL that ran: for the rule's page.
 {%- set found = [] %}
 {%- for input in rule_inputs() %}
 {%- for rule in input.rules %}
