@@ -192,6 +192,9 @@ def _parser() -> argparse.ArgumentParser:
     synth.add_argument("--out", type=Path, required=True, metavar="DIR")
     synth.add_argument("--as", dest="layout", choices=["delivery", "seeds"], default="delivery")
     synth.add_argument(
+        "--format", choices=["csv", "parquet"], default="csv", help="files of a delivery"
+    )
+    synth.add_argument(
         "--faults",
         default="few",
         help="none, few (none that blocks publication), all, or one kind of fault",
@@ -489,7 +492,7 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _synth(options: argparse.Namespace) -> int:
-    from dlm.synthetic import FAULT_KINDS, write_trial
+    from dlm.synthetic import FAULT_KINDS, STREAMED_FROM, registered, write_trial
 
     if options.faults not in ("none", "few", "all", *FAULT_KINDS):
         raise UsageError(
@@ -498,10 +501,28 @@ def _synth(options: argparse.Namespace) -> int:
         )
     if options.scale < 1:
         raise UsageError("--scale is a whole number from 1")
+    if options.layout == "seeds" and options.format != "csv":
+        raise UsageError("seeds are CSV; --format parquet is for deliveries")
     console = Console()
-    write_trial(
-        options.seed, options.scale, options.out, options.layout, options.faults, console.step
-    )
+    if options.layout == "delivery" and options.scale >= STREAMED_FROM:
+        from dlm.synthetic.streaming import BYTES_A_PATIENT, stream_trial
+
+        patients = registered(options.seed, options.scale)
+        size = patients * BYTES_A_PATIENT[options.format] / 1e9
+        console.step(f"Writing {patients:,} patients (up to {size:.1f} GB)")
+        stream_trial(
+            options.seed, patients, options.out, options.format, options.faults, console.count
+        )
+    else:
+        write_trial(
+            options.seed,
+            options.scale,
+            options.out,
+            options.layout,
+            options.faults,
+            console.step,
+            file_format=options.format,
+        )
     console.end()
     print(f"synthetic trial written to {options.out}")
     return 0

@@ -15,16 +15,18 @@ import pandas as pd
 
 from dlm.contracts import load_contracts
 from dlm.project import find_places
-from dlm.synthetic import files, habits, truth
+from dlm.synthetic import files, habits, streaming, truth
 from dlm.synthetic.calibrate import calibrated_trial, find_targets
 from dlm.synthetic.common import Tables, stream
 from dlm.synthetic.fault_kinds import FAULT_KINDS, plant
 from dlm.synthetic.findings import all_findings
 from dlm.synthetic.sample import file_trial, sample_trial
 
-__all__ = ["FAULT_KINDS", "draw_trial", "write_trial"]
+__all__ = ["FAULT_KINDS", "STREAMED_FROM", "draw_trial", "registered", "write_trial"]
 
 REGISTERED_AT_SCALE_1 = 233
+STREAMED_FROM = 50
+"""Scale from which a delivery is drawn in parts, without the truth of every record."""
 TRUTH_OF_SEEDS = Path("tests/oracle/seeds_truth")
 
 
@@ -36,8 +38,9 @@ def write_trial(
     faults: str,
     progress: Callable[[str], None] | None = None,
     truth_folder: Path | None = None,
+    file_format: streaming.Format = "csv",
 ) -> None:
-    """Write one synthetic trial; the same arguments write the same bytes.
+    """Write one synthetic trial whole, in memory; the same arguments write the same bytes.
 
     Args:
         seed: seed of every draw.
@@ -52,6 +55,7 @@ def write_trial(
         truth_folder: where ``findings.csv`` and ``endpoints.csv`` go. By default ``truth`` in
             out; for the project's own seeds ``tests/oracle/seeds_truth``, so that dbt does not
             take the truth for seeds.
+        file_format: of the files of a delivery.
 
     Raises:
         ValueError: ``faults`` is no kind, or the trial has no record to plant it in.
@@ -69,15 +73,15 @@ def write_trial(
     tell("deriving the truth")
     derived = truth.derive(tables)
     faulty, planted = plant(tables, derived, seed, faults)
-    texts = {}
+    frames = {}
     for source, contract in contracts.items():
         tell(f"writing {source}")
         raw = habits.raw_forms(faulty, contract, codes, wide_ids)
-        texts[source] = files.source_files(raw, contract)
+        frames[source] = files.source_frames(raw, contract)
     if layout == "seeds":
-        files.write_seeds(out, texts, contracts.values())
+        files.write_seeds(out, frames, contracts.values())
     else:
-        files.write_delivery(out, texts, contracts.values())
+        files.write_delivery(out, frames, contracts.values(), file_format)
     tell("writing the truth")
     project = find_places().project
     own_seeds = out.resolve() == (project / "seeds").resolve()
@@ -101,7 +105,12 @@ def draw_trial(
     targets = find_targets(seed, scale)
     if targets is not None:
         return file_trial(calibrated_trial(targets, sites, tell))
-    spread = 1 + 0.03 * stream(seed, "size").standard_normal()
-    n = round(REGISTERED_AT_SCALE_1 * scale * spread)
+    n = registered(seed, scale)
     tell(f"drawing {n} patients")
     return file_trial(sample_trial(seed, n, sites, slips))
+
+
+def registered(seed: int, scale: float) -> int:
+    """How many patients a trial of a scale registers."""
+    spread = 1 + 0.03 * stream(seed, "size").standard_normal()
+    return round(REGISTERED_AT_SCALE_1 * scale * spread)

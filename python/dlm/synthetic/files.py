@@ -11,14 +11,17 @@ import hashlib
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
+import pyarrow as pa
 import yaml
+from pyarrow import parquet
 
 from dlm.contracts import Contract
 from dlm.history import HISTORY_TABLES
 from dlm.synthetic.common import Tables, iso
-from dlm.synthetic.habits import csv_text, redcap_export
+from dlm.synthetic.habits import arrow_table, csv_text, redcap_export
 from dlm.synthetic.patients import DATA_LOCK
 from dlm.workflow import tables as workflow
 
@@ -58,27 +61,25 @@ def write_bytes(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def source_files(raw: Tables, contract: Contract) -> dict[str, str]:
-    """Text of each data file of a source, by stem."""
+def source_frames(raw: Tables, contract: Contract) -> Tables:
+    """The data files of a source, by stem, still as tables of text."""
     if contract.layout == "redcap":
-        stem = contract.file or "redcap"
-        return {stem: csv_text(redcap_export(raw, contract), contract.delimiter)}
-    return {name: csv_text(frame, contract.delimiter) for name, frame in raw.items()}
+        return {contract.file or "redcap": redcap_export(raw, contract)}
+    return raw
 
 
-def write_seeds(
-    out: Path, files: Mapping[str, Mapping[str, str]], contracts: Iterable[Contract]
-) -> None:
+def write_seeds(out: Path, files: Mapping[str, Tables], contracts: Iterable[Contract]) -> None:
     """Write the raw seeds of every source, their column types and the empty load tables.
 
     Args:
         out: the project's seeds folder.
-        files: text of each file by source and stem.
+        files: each file as a table of text, by source and stem.
         contracts: every contract.
     """
     for contract in contracts:
         folder = out / contract.source
-        for stem, content in files[contract.source].items():
+        for stem, frame in files[contract.source].items():
+            content = csv_text(frame, contract.delimiter)
             write_bytes(folder / f"{contract.source}__{stem}.csv", content.encode("utf-8"))
         if contract.dictionary:
             dictionary = contract.dictionary_path().read_bytes()
@@ -99,26 +100,51 @@ def write_seeds(
 
 
 def write_delivery(
-    out: Path, files: Mapping[str, Mapping[str, str]], contracts: Iterable[Contract]
+    out: Path,
+    files: Mapping[str, Tables],
+    contracts: Iterable[Contract],
+    file_format: Literal["csv", "parquet"] = "csv",
 ) -> None:
-    """Write one delivery, ``<source>/<form>.csv`` in its source's encoding, and a manifest."""
-    listed: list[tuple[str, str, str, str, str]] = []
+    """Write one delivery and a manifest: ``<source>/<form>.csv`` in its source's encoding, or
+    ``<source>/<form>.parquet``."""
+    listed: list[tuple[str, int, str]] = []
     for contract in contracts:
         encoding = DELIVERY_ENCODING.get(contract.source, "utf-8")
-        contents = {
-            stem: content.encode(encoding) for stem, content in files[contract.source].items()
-        }
-        if contract.dictionary:
-            contents["redcap_dictionary"] = contract.dictionary_path().read_bytes()
-        for stem, content in contents.items():
-            name = f"{contract.source}/{stem}.csv"
+        for stem, frame in files[contract.source].items():
+            if file_format == "csv":
+                content = csv_text(frame, contract.delimiter).encode(encoding)
+            else:
+                sink = pa.BufferOutputStream()
+                parquet.write_table(arrow_table(frame), sink, compression="zstd")
+                content = sink.getvalue().to_pybytes()
+            name = f"{contract.source}/{stem}.{file_format}"
             write_bytes(out / name, content)
-            rows = len(list(csv.reader(io.StringIO(content.decode(encoding))))) - 1
-            sha256 = hashlib.sha256(content).hexdigest()
-            sender = f"{contract.source} data centre (synthetic)"
-            listed.append((name, str(rows), sha256, iso(DATA_LOCK), sender))
-    columns = ("file", "rows", "sha256", "date", "sender")
-    write_bytes(out / "manifest.csv", rows_text(columns, sorted(listed)).encode("utf-8"))
+            listed.append((name, len(frame), hashlib.sha256(content).hexdigest()))
+        if contract.dictionary:
+            listed.append(write_dictionary(out, contract))
+    write_bytes(out / "manifest.csv", manifest_text(listed).encode("utf-8"))
+
+
+def write_dictionary(out: Path, contract: Contract) -> tuple[str, int, str]:
+    """Put the data dictionary of a source into a delivery; its line of the manifest."""
+    content = contract.dictionary_path().read_bytes()
+    name = f"{contract.source}/{contract.file}_dictionary.csv"
+    write_bytes(out / name, content)
+    rows = len(list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))) - 1
+    return name, rows, hashlib.sha256(content).hexdigest()
+
+
+def manifest_text(listed: Iterable[tuple[str, int, str]]) -> str:
+    """The manifest of a delivery.
+
+    Args:
+        listed: name, records and hash of each file.
+    """
+    rows = [
+        (name, str(rows), sha256, iso(DATA_LOCK), f"{name.split('/')[0]} data centre (synthetic)")
+        for name, rows, sha256 in sorted(listed)
+    ]
+    return rows_text(("file", "rows", "sha256", "date", "sender"), rows)
 
 
 def rows_text(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -57,6 +57,11 @@ def all_findings(
     for rule in NATURAL:
         natural += rule(tables, derived)
     found += [one for one in natural if (one.rule_id, one.record_key) not in taken]
+    return finding_rows(found)
+
+
+def finding_rows(found: Iterable[Finding]) -> pd.DataFrame:
+    """Findings as they are written, one row each, sorted."""
     rows = sorted(
         (
             finding.kind,

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pyarrow.csv import WriteOptions, write_csv
 
 from dlm.contracts import Column, Contract, Form, redcap_headers
-from dlm.synthetic.common import Tables, Texts, day_date, text, where
+from dlm.synthetic.common import Bools, Tables, Texts, day_date, where
 
 CodeList = dict[tuple[str, str], dict[str, list[str]]]
 
@@ -34,6 +37,8 @@ MISSING_BY_SITE = {
     ("pathology", "trg"): {"EU03": "NE", "JP06": "未実施"},
     ("pathology", "viable_pct"): {"EU03": "NE"},
 }
+# Ways to write a date at Japanese sites.
+STYLES = ("plain", "wide", "era_name", "era_letter")
 REIWA_BEGINS = (2019, 5, 1)
 
 JAPANESE_TEXT = {
@@ -74,7 +79,8 @@ def raw_forms(
     raw: Tables = {}
     for name, form in contract.forms.items():
         own = tables[name]
-        own = own[own["patient_id"].str.startswith(prefix)].reset_index(drop=True)
+        rows = _each(own["patient_id"].to_numpy(dtype=object), lambda patient: patient[:2])
+        own = own[rows == prefix].reset_index(drop=True)
         raw[name] = _raw_form(own, contract, form, codes, wide_ids)
     return raw
 
@@ -86,12 +92,12 @@ def _raw_form(
     codes: CodeList,
     wide_ids: Sequence[str],
 ) -> pd.DataFrame:
-    site = frame["patient_id"].str[:4].to_numpy(dtype=object)
+    site = _each(frame["patient_id"].to_numpy(dtype=object), lambda patient: patient[:4])
     columns = {}
     for column in form.columns:
         values = _raw_column(frame, column, contract, site, codes)
         if column.name == "patient_id" and form.name in FULL_WIDTH_ID_FORMS:
-            values = _full_width_id(values, np.isin(site, wide_ids))
+            values = _full_width_id(values, _is_one(site, wide_ids))
         if f"_raw_{column.name}" in frame:
             planted = frame[f"_raw_{column.name}"].to_numpy(dtype=object)
             values = where(planted != "", planted, values)
@@ -122,7 +128,7 @@ def _raw_column(
     if contract.source == "jcog" and column.type == "text":
         given = _each(given, lambda value: JAPANESE_TEXT.get(value, value))
         if column.name in ("segment", "segments_removed"):
-            return _full_width(given, np.isin(site, FULL_WIDTH_NUMBERS))
+            return _full_width(given, _is_one(site, FULL_WIDTH_NUMBERS))
     if column.name == "site_id" and contract.layout == "redcap":
         # REDCap lower-cases the name of a data access group.
         return _each(given, str.lower)
@@ -131,8 +137,14 @@ def _raw_column(
 
 def _each(values: Texts, change: Callable[[str], str]) -> Texts:
     """A change of text, applied once to each distinct value."""
-    distinct, back = np.unique(values.astype(str), return_inverse=True)
-    return np.asarray([change(str(value)) for value in distinct] or [""], dtype=object)[back]
+    back, distinct = pd.factorize(values)
+    return np.asarray([change(value) for value in distinct] or [""], dtype=object)[back]
+
+
+def _is_one(values: Texts, wanted: Sequence[str]) -> Bools:
+    """Which of the values are among those wanted."""
+    back, distinct = pd.factorize(values)
+    return np.asarray([value in wanted for value in distinct] or [False], dtype=np.bool_)[back]
 
 
 def _full_width(values: Texts, rows: np.ndarray) -> Texts:
@@ -154,44 +166,46 @@ def _codes(values: Texts, code_list: dict[str, list[str]], site: Texts) -> Texts
     second = {code: labels[min(1, len(labels) - 1)] for code, labels in code_list.items()}
     usual = _each(values, lambda value: first.get(value, value))
     other = _each(values, lambda value: second.get(value, value))
-    return where(np.isin(site, SECOND_LABELS), other, usual)
+    return where(_is_one(site, SECOND_LABELS), other, usual)
 
 
 def _numbers(values: np.ndarray, column: Column, contract: Contract, site: Texts) -> Texts:
     scale = 10.0 if column.type == "size" and contract.size_unit == "cm" else 1.0
 
     def plain(number: float) -> str:
-        if np.isnan(number):
-            return ""
         written = f"{number / scale:.2f}".rstrip("0").rstrip(".")
         return written.replace(".", contract.decimal_mark)
 
-    distinct, back = np.unique(values, return_inverse=True)
-    written = np.asarray([plain(float(number)) for number in distinct] or [""], dtype=object)[back]
+    # The last of the written values is for no number, which pandas counts as -1.
+    back, distinct = pd.factorize(values)
+    written = np.asarray([*(plain(float(number)) for number in distinct), ""], dtype=object)[back]
     if contract.source == "jcog" and column.name in ("age", "chemo_cycles", "baseline_size"):
-        return _full_width(written, np.isin(site, FULL_WIDTH_NUMBERS))
+        return _full_width(written, _is_one(site, FULL_WIDTH_NUMBERS))
     return written
 
 
 def _dates(days: np.ndarray, precision: Texts | None, source: str, site: Texts) -> Texts:
     """Dates in the order of the source; unknown parts as ``--``; eras at some Japanese sites."""
-    style = text(len(days), "plain")
+    style = np.zeros(len(days), dtype=np.int64)
     if source == "jcog":
-        style = where(np.isin(site, FULL_WIDTH_DATES), "wide", style)
-        style = where(np.isin(site, ERA_NAMES), "era_name", style)
-        style = where(np.isin(site, ERA_LETTERS), "era_letter", style)
-    kind = text(len(days), "day") if precision is None else precision
-    key = pd.DataFrame({"day": days, "kind": kind, "style": style})
-    group = key.groupby(["day", "kind", "style"], dropna=False, sort=False)
-    number = group.ngroup().to_numpy()
-    distinct = key.drop_duplicates().reset_index(drop=True)
-    written = [
-        "" if np.isnan(day) else _date_text(day, part, way, source)
-        for day, part, way in zip(distinct["day"], distinct["kind"], distinct["style"], strict=True)
-    ]
-    return np.asarray(written or [""], dtype=object)[number]
+        for number, sites in enumerate((FULL_WIDTH_DATES, ERA_NAMES, ERA_LETTERS), start=1):
+            style[_is_one(site, sites)] = number
+    if precision is None:
+        kind, kinds = np.zeros(len(days), dtype=np.int64), np.asarray(["day"], dtype=object)
+    else:
+        kind, kinds = pd.factorize(precision)
+    # One number for what a cell shows; the last of the written values is for no date.
+    shown = np.where(np.isnan(days), np.nan, (days * len(kinds) + kind) * len(STYLES) + style)
+    back, distinct = pd.factorize(shown)
+    written = []
+    for number in distinct:
+        rest, way = divmod(int(number), len(STYLES))
+        day, part = divmod(rest, len(kinds))
+        written.append(_date_text(day, kinds[part], STYLES[way], source))
+    return np.asarray([*written, ""], dtype=object)[back]
 
 
+@cache
 def _date_text(day: float, precision: str, style: str, source: str) -> str:
     known = day_date(day)
     year = f"{known.year:04d}"
@@ -228,7 +242,7 @@ def redcap_export(raw: Tables, contract: Contract) -> pd.DataFrame:
         )
     )
     parts = []
-    for order, (name, form) in enumerate(contract.forms.items()):
+    for name, form in contract.forms.items():
         frame = raw[name].copy()
         record = frame["record_id"]
         frame["redcap_event_name"] = form.event
@@ -244,24 +258,47 @@ def redcap_export(raw: Tables, contract: Contract) -> pd.DataFrame:
         for column in form.columns:
             if column.checkbox:
                 frame = _spread(frame, column.header, headers)
-        frame["_order"] = order
-        frame["_row"] = np.arange(len(frame))
         parts.append(frame)
-    export = pd.concat(parts, ignore_index=True)
-    export = export.sort_values(["record_id", "_order", "_row"], ignore_index=True)
-    return export.reindex(columns=headers).fillna("")
+    export = pd.concat([part.reindex(columns=headers, fill_value="") for part in parts])
+    rank = pd.factorize(export["record_id"].to_numpy(), sort=True)[0]
+    # Parts stand in the order of the instruments, and their rows in that of the form.
+    return export.take(np.argsort(rank, kind="stable")).reset_index(drop=True)
 
 
 def _spread(frame: pd.DataFrame, field: str, headers: list[str]) -> pd.DataFrame:
     """A checkbox field as one 0/1 column per choice."""
-    chosen = frame[field].str.split("+")
+    back, distinct = pd.factorize(frame[field].to_numpy())
+    chosen = [value.split("+") for value in distinct]
     for header in headers:
         if header.startswith(f"{field}___"):
             code = header.removeprefix(f"{field}___")
-            frame[header] = ["1" if code in codes else "0" for codes in chosen]
+            ticked = ["1" if code in codes else "0" for codes in chosen]
+            frame[header] = np.asarray(ticked or [""], dtype=object)[back]
     return frame.drop(columns=field)
 
 
 def csv_text(frame: pd.DataFrame, delimiter: str) -> str:
-    """A raw form as CSV with LF line ends."""
-    return frame.to_csv(sep=delimiter, index=False, lineterminator="\n")
+    """A raw form as CSV with LF line ends; quotation marks only where a value needs them."""
+    head = delimiter.join(frame.columns) + "\n"
+    try:
+        return head + csv_rows(arrow_table(frame), delimiter).decode("utf-8")
+    except pa.ArrowInvalid:
+        return frame.to_csv(sep=delimiter, index=False, lineterminator="\n")
+
+
+def arrow_table(frame: pd.DataFrame) -> pa.Table:
+    """A raw form as Arrow text."""
+    columns = {name: pa.array(frame[name].to_numpy(), pa.string()) for name in frame}
+    return pa.table(columns)
+
+
+def csv_rows(table: pa.Table, delimiter: str) -> bytes:
+    """Rows as CSV without quotation marks.
+
+    Raises:
+        pa.ArrowInvalid: a value needs them.
+    """
+    options = WriteOptions(include_header=False, delimiter=delimiter, quoting_style="none")
+    sink = pa.BufferOutputStream()
+    write_csv(table, sink, options)
+    return bytes(sink.getvalue().to_pybytes())

@@ -155,11 +155,21 @@ def build_surgery(
 
 def _segments_removed(dispositions: pd.DataFrame) -> pd.DataFrame:
     """Union of the segments of the lesions resected at a stage, as ``4a+6+7``."""
-    resected = dispositions[dispositions["action"] == "resected"][["p", "stage", "segment"]]
-    single = resected.assign(segment=resected["segment"].str.split("+")).explode("segment")
-    single = single.drop_duplicates().sort_values(["p", "stage", "segment"])
-    joined = single.groupby(["p", "stage"], sort=True)["segment"].agg("+".join)
-    return joined.rename("segments_removed").reset_index()
+    resected = dispositions[dispositions["action"] == "resected"]
+    kind, named = pd.factorize(resected["segment"])
+    single = sorted({part for name in named for part in name.split("+")})
+    # Each segment is a bit, so that a union of segments is a number.
+    bits = np.asarray(
+        [sum(1 << single.index(part) for part in name.split("+")) for name in named], dtype=np.int64
+    )
+    key = resected["p"].to_numpy() * 2 + (resected["stage"].to_numpy() == 2)
+    group, keys = pd.factorize(key, sort=True)
+    union = np.zeros(len(keys), dtype=np.int64)
+    np.bitwise_or.at(union, group, bits[kind])
+    mask, masks = pd.factorize(union)
+    texts = ["+".join(part for at, part in enumerate(single) if one >> at & 1) for one in masks]
+    removed = np.asarray(texts or [""], dtype=object)[mask]
+    return pd.DataFrame({"p": keys // 2, "stage": 1.0 + keys % 2, "segments_removed": removed})
 
 
 def build_pathology(

@@ -46,7 +46,7 @@ def sample_patients(rng: np.random.Generator, n: int, sites: pd.DataFrame) -> pd
         One row per patient, column ``p`` the number other tables refer to.
     """
     frame = pd.DataFrame({"p": np.arange(n)})
-    site = _sites(rng, n, sites)
+    site = draw_sites(rng, n, sites)
     frame["site_id"] = sites["site_id"].to_numpy(dtype=object)[site]
     frame["_source"] = sites["data_centre"].to_numpy(dtype=object)[site]
     _dates(rng, frame)
@@ -55,8 +55,9 @@ def sample_patients(rng: np.random.Generator, n: int, sites: pd.DataFrame) -> pd
     return frame
 
 
-def _sites(rng: np.random.Generator, n: int, sites: pd.DataFrame) -> np.ndarray:
-    """Site of each patient; every site gets one before the rest are drawn by weight."""
+def draw_sites(rng: np.random.Generator, n: int, sites: pd.DataFrame) -> np.ndarray:
+    """Site of each patient, its row in ``sites``; every site gets one before the rest are drawn by
+    weight. The first draw of the stream, so that sites are known before anything else is."""
     centre = sites["data_centre"].to_numpy(dtype=object)
     weights = np.zeros(len(sites))
     for name, share in CENTRE_WEIGHTS.items():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
 from dlm.synthetic import course, imaging, operations
-from dlm.synthetic.common import FORM_KEYS, FORMS, Tables, stream, where, yes_no
+from dlm.synthetic.common import FORM_KEYS, FORMS, Ints, Tables, stream, where, yes_no
 from dlm.synthetic.lesions import sample_lesions
 from dlm.synthetic.patients import sample_patients
 
@@ -75,8 +77,8 @@ def _mark(
         (reads["modality"] == "CT")
         & (reads["timepoint"] == "preop")
         & (reads["reader_role"] == "local")
-        & reads["reader_id"].str.endswith("-R1")
-    ].sort_values("read_date")
+    ]
+    own = own[own["reader_id"].str.endswith("-R1")].sort_values("read_date")
     own = own.drop_duplicates(["p", "lesion_no"], keep="last")[["p", "lesion_no", "verdict"]]
     said = lesions[["p", "lesion_no"]].merge(own, on=["p", "lesion_no"], how="left")["verdict"]
     slip = rng.random(len(lesions)) < 0.006 * slips
@@ -97,19 +99,32 @@ def select_patients(tables: Tables, chosen: np.ndarray) -> Tables:
     }
 
 
-def patient_ids(tables: Tables) -> pd.Series:
-    """Id of each patient by number ``p``: counted within the site in the order of registration."""
+def patient_ids(
+    tables: Tables, before: Mapping[str, int] | None = None, most: int | None = None
+) -> pd.Series:
+    """Id of each patient by number ``p``: counted within the site in the order of registration.
+
+    Args:
+        tables: the trial, or one part of it.
+        before: patients of each site in the parts before; none where there is one part.
+        most: patients of the largest site of the whole trial, where this is a part.
+    """
     patients = tables["registration"].sort_values(["site_id", "registration_date", "p"])
     number = patients.groupby("site_id").cumcount() + 1
+    if before is not None:
+        number += patients["site_id"].map(before).fillna(0).astype("int64")
     # Numbers that begin with 9 stay free, for records of patients who were never registered.
-    width = max(3, len(str(int(number.max()) * 10 // 9)))
+    width = max(3, len(str((most or int(number.max())) * 10 // 9)))
     ids = patients["site_id"] + "-" + number.astype(str).str.zfill(width)
     return pd.Series(ids.to_numpy(dtype=object), index=patients["p"].to_numpy())
 
 
-def file_trial(tables: Tables) -> Tables:
-    """Give patients and specimens their ids, and put the records in the order of their keys."""
-    lookup = patient_ids(tables)
+def file_trial(tables: Tables, ids: pd.Series | None = None) -> Tables:
+    """Give patients and specimens their ids, and put the records in the order of their keys.
+
+    ``ids`` is the id of each patient by number, where it is not counted anew.
+    """
+    lookup = patient_ids(tables) if ids is None else ids
     filed: Tables = {}
     for form in FORMS:
         frame = tables[form].copy()
@@ -119,7 +134,18 @@ def file_trial(tables: Tables) -> Tables:
             frame["specimen_id"] = where((frame["_specimen"] != "").to_numpy(), specimen, "")
         visible = [name for name in frame.columns if name != "p" and not name.startswith("_")]
         frame = frame[["patient_id", *[name for name in visible if name != "patient_id"]]]
-        filed[form] = frame.sort_values(
-            [*FORM_KEYS[form]], kind="stable", ignore_index=True, na_position="first"
-        )
+        filed[form] = frame.take(_filing_order(frame, FORM_KEYS[form])).reset_index(drop=True)
     return filed
+
+
+def _filing_order(frame: pd.DataFrame, keys: Sequence[str]) -> Ints:
+    """The rows in the order of their keys; no number comes before any."""
+    ranks = []
+    for key in keys:
+        values = frame[key].to_numpy()
+        if values.dtype == object:
+            values, _ = pd.factorize(values, sort=True)
+        else:
+            values = np.where(np.isnan(values), -np.inf, values)
+        ranks.append(values)
+    return np.lexsort(ranks[::-1])

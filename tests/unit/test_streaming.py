@@ -1,0 +1,117 @@
+"""Trials written part by part: rates as in those drawn whole, the same values in each format."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from dlm.contracts import load_contracts
+from dlm.errors import DlmError
+from dlm.synthetic import draw_trial, registered, streaming, truth
+from dlm.synthetic.common import Tables
+
+REFERENCE = Path(__file__).parents[2] / "seeds" / "reference"
+SCALE = 20
+
+
+def in_parts(seed: int, folder: Path) -> Iterator[Tables]:
+    for part in streaming.plan_parts(seed, registered(seed, SCALE), folder, "csv", "few"):
+        yield streaming.draw_part(part)
+
+
+def of_patients(tables: Tables) -> pd.DataFrame:
+    """One row per patient with what the two ways of drawing are compared by."""
+    derived = truth.derive(tables)
+    patients = derived.patients.set_index("patient_id")
+    lesions = derived.lesions
+    kept = lesions[lesions["is_confirmed_dlm"] & lesions["is_evaluable"]]
+    reads = tables["read"]
+    late = tables["followup"]
+    return pd.DataFrame(
+        {
+            "operated": patients["is_operated"].astype(float),
+            "japanese": patients.index.str.startswith("JP").astype(float),
+            "lesions": lesions.groupby("patient_id").size(),
+            "disappearing": lesions.groupby("patient_id")["is_dlm"].mean(),
+            "nonviable": (kept["reference_verdict"] == "nonviable")
+            .groupby(kept["patient_id"])
+            .mean(),
+            "reads": reads.groupby("patient_id").size() / lesions.groupby("patient_id").size(),
+            "central": (reads["reader_role"] == "central").groupby(reads["patient_id"]).mean(),
+            "not_judged": (reads["verdict"] == "not_evaluable").groupby(reads["patient_id"]).mean(),
+            "recurrence": (late["recurrence"] == "yes").groupby(late["patient_id"]).max(),
+            "dead": (tables["outcome"].set_index("patient_id")["vital_status"] == "dead"),
+            "months": patients["os_days"],
+            "baseline_size": tables["lesion"].groupby("patient_id")["baseline_size"].mean(),
+        }
+    ).astype(float)
+
+
+def test_parts_have_the_rates_of_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streaming, "PART_PATIENTS", 1200)
+    sites = pd.read_csv(REFERENCE / "ref_sites.csv", dtype=str, keep_default_na=False)
+    whole = of_patients(draw_trial(41, SCALE, sites, lambda message: None))
+    parts = list(in_parts(42, tmp_path))
+    assert len(parts) == 4
+    together = of_patients({form: pd.concat([part[form] for part in parts]) for form in parts[0]})
+    assert together.index.is_unique
+    for name in whole:
+        one, other = whole[name].dropna(), together[name].dropna()
+        error = np.sqrt(one.var() / len(one) + other.var() / len(other))
+        assert abs(one.mean() - other.mean()) < 4 * error, name
+    assert together.corr()["disappearing"]["lesions"] == pytest.approx(
+        whole.corr()["disappearing"]["lesions"], abs=0.1
+    )
+
+
+def test_ids_of_parts_are_those_of_one_trial(tmp_path: Path) -> None:
+    parts = streaming.plan_parts(5, 120_000, tmp_path, "csv", "none")
+    assert sum(part.patients for part in parts) == 120_000
+    assert len({part.seed for part in parts}) == len(parts) == 15
+    assert all(set(part.before.values()) == {0} for part in parts[:1])
+    assert parts[2].before["EU01"] > parts[1].before["EU01"] > 100
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("streamed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(streaming, "PART_PATIENTS", 150)
+        for name in ("csv", "parquet"):
+            streaming.stream_trial(6, 300, folder / name, name, "few", helpers=0)
+        streaming.stream_trial(6, 300, folder / "again", "csv", "few", helpers=0)
+    return folder
+
+
+def test_both_formats_hold_the_same_text(written: Path) -> None:
+    for contract in load_contracts().values():
+        for spec in contract.file_specs():
+            path = written / "csv" / contract.source / f"{spec.stem}.csv"
+            with path.open(encoding="utf-8", newline="") as handle:
+                rows = list(csv.reader(handle, delimiter=contract.delimiter))
+            table = pq.read_table(written / "parquet" / contract.source / f"{spec.stem}.parquet")
+            assert rows[0] == table.column_names == list(spec.headers)
+            assert [list(row.values()) for row in table.to_pylist()] == rows[1:]
+            assert len(rows) > 50
+
+
+def test_the_same_arguments_give_the_same_delivery(written: Path) -> None:
+    for path in (written / "csv").rglob("*.csv"):
+        again = written / "again" / path.relative_to(written / "csv")
+        assert path.read_bytes() == again.read_bytes()
+    lines = pd.read_csv(written / "csv" / "manifest.csv")
+    read = pd.read_csv(written / "csv" / "eortc" / "read.csv", sep=";")
+    assert lines.set_index("file")["rows"]["eortc/read.csv"] == len(read)
+    assert not read.duplicated().any()
+    assert len(pd.read_csv(written / "csv" / "truth" / "planted.csv")) > 5
+
+
+def test_too_little_room_is_said_before(tmp_path: Path) -> None:
+    with pytest.raises(DlmError, match="GB free, and about"):
+        streaming.stream_trial(1, 10**12, tmp_path / "out", "csv", "none", helpers=0)
