@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import builds
 import duckdb
 import pytest
+
+# A worker of pytest-xdist has a main module without a file. PySpark, which Great Expectations
+# imports where it is installed, takes such a process for its own doctests and ends it.
+if not hasattr(sys.modules["__main__"], "__file__"):
+    sys.modules["__main__"].__file__ = __file__
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

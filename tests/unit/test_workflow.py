@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -502,7 +503,11 @@ def run_as(uid: int, places: Places, *words: str) -> subprocess.CompletedProcess
 def test_waiver_and_approval_from_the_command_line_take_two_accounts(
     at_command_line: Places, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parents[1]):
+    # Down to the folder of all users' temporary files, however many pytest made on the way.
+    temp = Path(tempfile.gettempdir()).resolve()
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder in (temp, *temp.parents):
+            break
         folder.chmod(0o755)
     at_command_line.state.mkdir()
     os.chown(at_command_line.state, 0, STEWARDS)
