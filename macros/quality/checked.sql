@@ -153,6 +153,22 @@ records as (
 {%- endmacro %}
 
 
+{#- How a record was written, from `records`; `parents` are what it has to refer to. -#}
+{% macro writing_columns(parents) -%}
+    records.n_unreadable,
+    records.is_contested,
+    {%- for parent in parents %}
+    records.lacks_{{ parent }},
+    {%- endfor %}
+    records.drifted_keys,
+    records.formula_texts,
+    records.misformatted_dates,
+    records.impossible_dates,
+    records.misformatted_numbers,
+    records.unmapped_codes,
+{%- endmacro %}
+
+
 {#- Chosen columns of a form's records from every source. -#}
 {% macro staged_records(form, columns) -%}
     {%- for source in source_names() %}

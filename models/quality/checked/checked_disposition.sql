@@ -47,17 +47,7 @@ select
     {{ form_values('disposition') }}
 
     ---------- how it was written
-    records.n_unreadable,
-    records.is_contested,
-    records.lacks_patient,
-    records.lacks_lesion,
-    records.lacks_stage,
-    records.drifted_keys,
-    records.formula_texts,
-    records.misformatted_dates,
-    records.impossible_dates,
-    records.misformatted_numbers,
-    records.unmapped_codes,
+    {{ writing_columns(['patient', 'lesion', 'stage']) }}
 
     ---------- beside its stage, specimens and reads
     stages.surgery_date,

@@ -29,15 +29,7 @@ select
     {{ form_values('outcome') }}
 
     ---------- how it was written
-    records.n_unreadable,
-    records.is_contested,
-    records.lacks_patient,
-    records.drifted_keys,
-    records.formula_texts,
-    records.misformatted_dates,
-    records.impossible_dates,
-    records.misformatted_numbers,
-    records.unmapped_codes,
+    {{ writing_columns(['patient']) }}
 
     ---------- beside the patient's other records
     deaths.death_dates,

@@ -40,16 +40,7 @@ select
     {{ form_values('pathology') }}
 
     ---------- how it was written
-    records.n_unreadable,
-    records.is_contested,
-    records.lacks_patient,
-    records.lacks_lesion,
-    records.drifted_keys,
-    records.formula_texts,
-    records.misformatted_dates,
-    records.impossible_dates,
-    records.misformatted_numbers,
-    records.unmapped_codes,
+    {{ writing_columns(['patient', 'lesion']) }}
 
     ---------- beside the lesion
     coalesce(

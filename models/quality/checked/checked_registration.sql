@@ -34,15 +34,7 @@ select
     records.cea_unit_text,
 
     ---------- how it was written
-    records.n_unreadable,
-    records.is_contested,
-    records.lacks_site,
-    records.drifted_keys,
-    records.formula_texts,
-    records.misformatted_dates,
-    records.impossible_dates,
-    records.misformatted_numbers,
-    records.unmapped_codes,
+    {{ writing_columns(['site']) }}
 
     ---------- beside the patient's other records
     coalesce(sites_of_patients.n_sites > 1, false) as has_two_sites,

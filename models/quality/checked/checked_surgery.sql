@@ -78,15 +78,7 @@ select
     {{ form_values('surgery') }}
 
     ---------- how it was written
-    records.n_unreadable,
-    records.is_contested,
-    records.lacks_patient,
-    records.drifted_keys,
-    records.formula_texts,
-    records.misformatted_dates,
-    records.impossible_dates,
-    records.misformatted_numbers,
-    records.unmapped_codes,
+    {{ writing_columns(['patient']) }}
 
     ---------- beside the patient's other records
     patients.first_surgery_date,
