@@ -288,8 +288,7 @@ def _pass_gate(places: Places, options: Options, basis: Basis) -> set[tuple[str,
     connection = duckdb.connect(str(places.work))
     try:
         blocking = gate.open_queries(connection, ("S1",))
-        is_asked = gate.IS_ON or options.exclude_open_s1
-        if not blocking or not is_asked or options.for_comparison:
+        if not blocking or options.for_comparison:
             return set()
         records, stuck = gate.exclusions(connection, blocking)
         if options.exclude_open_s1 and not stuck:
@@ -334,7 +333,7 @@ def _refuse_broken(checks: dict[str, Any], work: Path) -> None:
         for line, (rule_id, status) in zip(
             checks["blocking"], checks["blocking_rules"], strict=True
         )
-        if status == "error" or rule_id not in answered_for or not gate.IS_ON
+        if status == "error" or rule_id not in answered_for
     ]
     if broken:
         raise BlockedError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import duckdb
 
-IS_ON = False
-"""Whether an open S1 query stops a build; off while the committed trial holds some."""
 CLOSED = ("resolved", "waived")
 """States in which a query blocks nothing; a rule that did not run has closed nothing."""
-_TOLD = 30
+_TOLD, _TOLD_EACH = 100, 3
 RECORD_FORMS = (
     "registration",
     "lesion",
@@ -100,14 +97,18 @@ def counted(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 
 def told(queries: list[OpenQuery]) -> str:
-    """Open queries as lines for people: how many by rule and site, then the first few."""
-    counts = Counter((query.rule_id, query.site_id) for query in queries)
-    lines = [f"  {rule} at {site}: {n}" for (rule, site), n in sorted(counts.items())[:_TOLD]]
-    if len(counts) > _TOLD:
-        lines.append(f"  and {len(counts) - _TOLD} more rules and sites")
-    lines += [f"  {query}" for query in queries[:_TOLD]]
-    if len(queries) > _TOLD:
-        lines.append(f"  and {len(queries) - _TOLD} more; see: dlm queries list")
+    """Open queries as lines for people: how many by rule and site, and the first of each."""
+    by_place: dict[tuple[str, str], list[OpenQuery]] = {}
+    for query in queries:
+        by_place.setdefault((query.rule_id, query.site_id), []).append(query)
+    lines, n_left = [], 0
+    for (rule, site), found in sorted(by_place.items()):
+        lines.append(f"  {rule} at {site}: {len(found)}")
+        shown = found[:_TOLD_EACH] if len(lines) < _TOLD else []
+        lines += [f"    {query}" for query in shown]
+        n_left += len(found) - len(shown)
+    if n_left:
+        lines.append(f"  {n_left} of them are not shown; see: dlm queries list")
     return "\n".join(lines)
 
 
