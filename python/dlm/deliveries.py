@@ -1,7 +1,7 @@
 """Deliveries: take them into the store once, and load what is in force into schema raw.
 
-A delivery is a folder ``<source>/[<site>/]<form>.csv`` (or ``.csv.gz``, ``.xlsx``) with a
-``manifest.csv`` (file, rows, sha256, date, sender). The store keeps every file as it came,
+A delivery is a folder ``<source>/[<site>/]<form>.csv`` (or ``.csv.gz``, ``.xlsx``, ``.parquet``)
+with a ``manifest.csv`` (file, rows, sha256, date, sender). The store keeps every file as it came,
 addressed by content, and a ledger that is only ever extended; what is in force on a day is the
 newest file of each source, site and form received by then.
 """
@@ -706,7 +706,7 @@ def _incoming(
         None,
         None,
         "unknown_file",
-        f"is no form of its source; known: {known} (or .csv.gz or .xlsx)",
+        f"is no form of its source; known: {known} (or .csv.gz, .xlsx or .parquet)",
     )
 
 

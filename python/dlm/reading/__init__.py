@@ -1,10 +1,10 @@
 """Read one delivered file exactly, or say why not.
 
 The order: size, kind, encoding (content) · header by name (header) · privacy gate (privacy) ·
-records (records, or fast where a file is proven simple; workbook for .xlsx). What cannot be read
-is never guessed: a record goes to quarantine with its line, a file that cannot be trusted as a
-whole is refused. Records flow in batches from the file into DuckDB, so memory does not grow with
-the file.
+records (records, or fast where a file is proven simple; workbook for .xlsx; parquet). What cannot
+be read is never guessed: a record goes to quarantine with its line, a file that cannot be trusted
+as a whole is refused. Records flow in batches from the file into DuckDB, so memory does not grow
+with the file.
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ from typing import BinaryIO, cast
 
 from dlm.errors import DeliveryRefused, Problem
 
-SIZE_LIMIT = 2 * 1024**3
+SIZE_LIMIT = 16 * 1024**3
+UNPACKED_LIMIT = 2 * 1024**3
 RATIO_LIMIT = 100
 BLOCK = 4 * 1024**2
 HEAD = 256 * 1024
@@ -252,12 +253,12 @@ def _scan(path: Path, name: str, size: int, gzipped: bool, encoding: str, skip: 
             consumed += len(block)
             if not gzipped:
                 continue
-            if consumed > SIZE_LIMIT:
+            if consumed > UNPACKED_LIMIT:
                 raise refused(
                     name,
                     None,
                     "too_large",
-                    f"is larger than {SIZE_LIMIT} bytes once decompressed; split it",
+                    f"is larger than {UNPACKED_LIMIT} bytes once decompressed; split it",
                 )
             if consumed > size * RATIO_LIMIT:
                 raise refused(

@@ -78,7 +78,7 @@ class PrivacyGate:
         """
         for position, header in enumerate(self.spec.headers):
             column = batch.column(position)
-            lengths = value_lengths(column)
+            values, lengths = _distinct(column)
             filled = int(np.count_nonzero(lengths))
             if not filled:
                 continue
@@ -87,8 +87,10 @@ class PrivacyGate:
                 continue
             kind = self.spec.types.get(header, "text")
             kind = PATIENT if header == self.spec.patient else kind
-            for rule, value in _suspects(pc.unique(column), kind):
+            for rule, value in _suspects(values(), kind):
                 rows = np.flatnonzero(pc.equal(column, value).to_numpy(zero_copy_only=False))
+                if not len(rows):
+                    continue
                 line = int(lines[rows[0]])
                 if kind in rule.certain:
                     self._add(header, line, f"holds {rule.kind}")
@@ -172,6 +174,15 @@ def value_lengths(column: pa.Array) -> np.ndarray[Any, Any]:
         column.buffers()[1], dtype=np.int32, count=len(column) + 1, offset=4 * column.offset
     )
     return np.diff(offsets)
+
+
+def _distinct(column: pa.Array) -> tuple[Callable[[], pa.Array], np.ndarray[Any, Any]]:
+    """How to get the distinct values of a column, text or a dictionary of it, and the bytes of
+    each value. A dictionary may hold values that no row has."""
+    if pa.types.is_dictionary(column.type):
+        lengths = value_lengths(column.dictionary)
+        return lambda: column.dictionary, lengths[column.indices.to_numpy()]
+    return lambda: pc.unique(column), value_lengths(column)
 
 
 def _suspects(values: pa.Array, kind: str) -> list[tuple[_Rule, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import unicodedata
@@ -16,7 +17,7 @@ import pyarrow.compute as pc
 
 from dlm.contracts import Contract, FileSpec
 from dlm.errors import Problem
-from dlm.reading import content, fast, records, workbook
+from dlm.reading import content, fast, parquet, records, workbook
 from dlm.reading.content import Content, refused
 from dlm.reading.header import Header, known_share, match_header
 from dlm.reading.privacy import PrivacyGate
@@ -25,7 +26,7 @@ from dlm.reading.store import store
 if TYPE_CHECKING:
     import duckdb
 
-SUFFIXES = (".csv", ".csv.gz", ".xlsx")
+SUFFIXES = (".csv", ".csv.gz", ".xlsx", parquet.SUFFIX)
 QUARANTINE_LIMIT = 100_000
 Progress = Callable[[int], None]
 _BATCH_ROWS = 20_000
@@ -102,6 +103,14 @@ def read_file(
         return reading.stored(
             connection, delivery_id, reading.sheet(workbook.rows(path, name, spec, contract)), True
         )
+    if name.casefold().endswith(parquet.SUFFIX):
+        sha256 = _hash(path, name)
+        for may_separate in (False, True):
+            reading = _Reading(name, sha256, spec, contract, progress, site_id)
+            with contextlib.suppress(parquet.Separators):
+                return reading.stored(
+                    connection, delivery_id, reading.table(path, may_separate), may_separate
+                )
     found = content.examine(
         path,
         name,
@@ -172,6 +181,41 @@ class _Reading:
     def sheet(self, rows: Iterator[records.Record]) -> Iterator[pa.RecordBatch]:
         """The records of a workbook's sheet."""
         return self._batches(rows)
+
+    def table(self, path: Path, may_separate: bool) -> Iterator[pa.RecordBatch]:
+        """The records of a Parquet file; a record's line is its number, counted from 1."""
+        name, spec = self.loaded.name, self.loaded.spec
+        self.loaded.fast = True
+        with parquet.opened(path, name) as file:
+            header = match_header(file.schema_arrow.names, spec, name, 1)
+            self.loaded.warnings += header.warnings
+            line = 1
+            for batch in parquet.batches(file, header, name, self.contract, may_separate):
+                lines = np.arange(line, line + batch.num_rows, dtype=np.int64)
+                line += batch.num_rows
+                self.loaded.records_in += batch.num_rows
+                self.progress(line - 1)
+                kept = np.ones(batch.num_rows, dtype=bool)
+                for row in parquet.odd_rows(batch, header, self.patient):
+                    fields = [column[row].as_py() for column in batch.columns]
+                    in_file = [""] * len(header.found)
+                    for at, value in zip(header.order, fields, strict=True):
+                        in_file[at] = value
+                    record = records.Record(int(lines[row]), in_file, None, True, True, 1)
+                    problem = self._judged(record, header)
+                    if problem is not None:
+                        self._quarantine(record, problem)
+                        kept[row] = False
+                if not kept.all():
+                    batch, lines = batch.filter(pa.array(kept)), lines[kept]
+                texts = pa.RecordBatch.from_arrays(
+                    [column.cast(pa.string()) for column in batch.columns], schema=self.schema
+                )
+                self.gate.look(batch, lines)
+                self._refuse_other_sites(texts, lines)
+                self.loaded.loaded += batch.num_rows
+                yield texts.append_column("_line", pa.array(lines))
+        self.gate.end()
 
     def _batches(self, source: Iterator[records.Record]) -> Iterator[pa.RecordBatch]:
         """Batches of good records; the others go to quarantine."""
