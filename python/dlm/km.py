@@ -111,8 +111,8 @@ def read_subjects(
         create temp table typed as
         select
             row_,
-            {_number(request.time, types[request.time])} as time_value,
-            {_number(request.event, types[request.event])} as had_event,
+            {_time(request.time, types[request.time])} as time_value,
+            {_event(request.event, types[request.event])} as had_event,
             {_label(request.by)} as grp,
             {_label(request.strata)} as stratum
         from given
@@ -122,6 +122,8 @@ def read_subjects(
     whole = connection.execute(
         "select bool_and(time_value = floor(time_value)) and max(time_value) < 2e9 from typed"
     ).fetchall()[0][0]
+    if not whole:
+        connection.execute(_SAME_TIMES)
     connection.execute(
         f"""
         create temp table labels as
@@ -152,9 +154,10 @@ def read_subjects(
             cast(1 as integer) as everything,
             groups.number as grp,
             strata.number as stratum,
-            cast(time_value as {"integer" if whole else "double"}) as time_value,
+            cast({"time_value as integer" if whole else "same_time as double"}) as time_value,
             cast(had_event as integer) as had_event
         from typed
+        {"" if whole else "inner join same_times using (time_value)"}
         inner join labels as groups on typed.grp = groups.label and groups.part = 'grp'
         inner join labels as strata on typed.stratum = strata.label and strata.part = 'stratum';
         """
@@ -214,6 +217,7 @@ def _read_source(
     path = Path(source)
     suffix = path.suffix.lower()
     parameters = [str(path)]
+    query = ""
     if suffix in (".csv", ".parquet"):
         if not path.is_file():
             raise UsageError(f"there is no file {source}")
@@ -225,10 +229,17 @@ def _read_source(
         connection.execute(f"attach {_literal(str(published))} as published (read_only)")
         connection.execute("use published")
         connection.execute("set enable_external_access = false")
-        relation, parameters = f"(\n{source.strip().rstrip(';')}\n)", []
+        query, parameters = source.strip().rstrip(";"), []
+        relation = f"(\n{query}\n)"
     else:
         raise UsageError(f"{source!r} is neither a query nor a .csv or .parquet file")
     try:
+        if query:
+            described = connection.execute(f"describe {query}").fetchall()
+            names = [str(row[0]).lower() for row in described]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise UsageError(f"the query names more than one column {', '.join(twice)}")
         connection.execute(
             f"create temp table given as select row_number() over () as row_, * from {relation}",
             parameters,
@@ -246,8 +257,11 @@ def _csv_reader(path: Path) -> str:
         raise UsageError(f"{path} is not UTF-8 text") from None
     delimiter = max(",;\t", key=line.count)
     header = next(csv.reader([line], delimiter=delimiter), [])
-    if not header or len({name.strip() for name in header}) < len(header):
-        raise UsageError(f"{path}: the first line does not name each column once")
+    if not header or len({name.strip().lower() for name in header}) < len(header):
+        raise UsageError(
+            f"{path}: the first line does not name each column once (capitals do not tell names "
+            "apart)"
+        )
     columns = ", ".join(f"{_literal(name.strip())}: 'varchar'" for name in header)
     return (
         f"read_csv(?, auto_detect = false, header = true, delim = {_literal(delimiter)},"
@@ -255,18 +269,39 @@ def _csv_reader(path: Path) -> str:
     )
 
 
-def _number(column: str, kind: str) -> str:
-    """The column as a number, null where it is none; by way of text where it is no number."""
-    quoted = _quoted(column)
+def _time(column: str, kind: str) -> str:
+    """The column as a number, null where it is none."""
+    if kind == "BOOLEAN" or not _has_numbers(kind):
+        raise UsageError(
+            f"{column} is {kind}, not a number; times are numbers from 0, such as the days between "
+            "two dates"
+        )
+    return _number(column, kind)
+
+
+def _event(column: str, kind: str) -> str:
+    """The column as 0 or 1, null where it is no number."""
     if kind == "BOOLEAN":
-        return f"cast({quoted} as double)"
-    if kind == "VARCHAR":
-        return f"try_cast(trim({quoted}) as double)"
-    if kind in _NUMERIC or kind.startswith("DECIMAL"):
-        return f"cast({quoted} as double)"
-    return f"try_cast(cast({quoted} as varchar) as double)"
+        return f"cast({_quoted(column)} as double)"
+    if not _has_numbers(kind):
+        raise UsageError(f"{column} is {kind}, neither 0 and 1 nor Boolean")
+    return _number(column, kind)
 
 
+def _has_numbers(kind: str) -> bool:
+    return kind in _NUMERIC or kind.startswith(("DECIMAL", "VARCHAR", "ENUM"))
+
+
+def _number(column: str, kind: str) -> str:
+    quoted = _quoted(column)
+    if not kind.startswith(("VARCHAR", "ENUM")):
+        return f"cast({quoted} as double)"
+    text = f"trim(cast({quoted} as varchar))"
+    return f"case when regexp_full_match({text}, '{_DECIMAL}') then try_cast({text} as double) end"
+
+
+_DECIMAL = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+"""A number as text; DuckDB's own cast would take 1_000 and words for infinity too."""
 _NUMERIC = {
     *(sign + size + "INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")),
     "INTEGER",
@@ -274,6 +309,32 @@ _NUMERIC = {
     "FLOAT",
     "DOUBLE",
 }
+
+
+_SAME_TIMES = """
+    create temp table same_times as
+    with times as (
+        select distinct time_value from typed
+    ),
+
+    gaps as (
+        select
+            time_value,
+            time_value - lag(time_value) over (order by time_value) as gap,
+            avg(time_value) over () as usual
+        from times
+    )
+
+    select
+        time_value,
+        max(case when least(gap, gap / nullif(usual, 0)) <= 1.4901161193847656e-8 then null
+            else time_value end) over (
+            order by time_value
+            rows between unbounded preceding and current row
+        ) as same_time
+    from gaps
+"""
+"""Times that differ by rounding alone are one time, by the rule of R's survfit (timefix)."""
 
 
 def _label(column: str | None) -> str:

@@ -150,6 +150,8 @@ def test_a_query_a_csv_and_a_parquet_file_say_the_same(
     assert (code, "Permission" in err) == (2, True)
     code, _, err = run(capsys, "select nothing from marts.lung", *options)
     assert (code, "nothing" in err) == (2, True)
+    code, _, err = run(capsys, "select *, 1 as TIME from marts.lung", *options)
+    assert (code, "more than one column time" in err) == (2, True)
 
 
 def test_no_library_but_duckdb_and_jinja_is_imported(files: Path) -> None:
@@ -201,6 +203,16 @@ def test_a_figure_is_drawn_the_same_twice(
     assert drawn[0] == drawn[1] and len(drawn[0]) > 5000
 
 
+def test_times_that_differ_by_rounding_are_one_time(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("t,e\n0.3,1\n0.30000000000000004,0\n0.5,1\n")
+    curve = estimate(Request(str(path), "t", "e"), no_warehouse).curve
+    assert [(row["time"], row["n_event"], row["n_censor"]) for row in curve] == [
+        (0.3, 1, 1),
+        (0.5, 1, 0),
+    ]
+
+
 def test_landmarks_follow_the_unit(tmp_path: Path) -> None:
     for unit, days in UNITS.items():
         path = tmp_path / "t.csv"
@@ -222,6 +234,8 @@ def test_landmarks_follow_the_unit(tmp_path: Path) -> None:
         (",1,a\n2,0,b", "t is missing or not a number in 1 of 2 rows: 1"),
         ("x,1,a\n2,0,b", "t is missing or not a number in 1 of 2 rows: 1"),
         ("nan,1,a\ninf,0,b", "t is missing or not a number in 2 of 2 rows: 1, 2"),
+        ("1_000,1,a\n0x10,0,b", "t is missing or not a number in 2 of 2 rows: 1, 2"),
+        ("2020-01-31,1,a\n2,0,b", "t is missing or not a number in 1 of 2 rows: 1"),
         ("1e300,1,a\n2,0,b", "t is above 1e+12 in 1 of 2 rows: 1"),
         ("1,2,a\n2,0,b", "e is not 0 or 1 in 1 of 2 rows: 1"),
         ("1,,a\n2,yes,b", "e is not 0 or 1 in 2 of 2 rows: 1, 2"),
@@ -252,6 +266,11 @@ def test_rows_that_cannot_be_used_are_told(
         (["ok.csv", "--time", "t", "--event", "e", "--confidence", "95"], "a share between"),
         (["ok.csv", "--time", "t", "--event", "e", "--figure", "x.gif"], "an .svg, .png or .pdf"),
         (["twice.csv", "--time", "t", "--event", "e"], "does not name each column once"),
+        (["capitals.csv", "--time", "t", "--event", "e"], "does not name each column once"),
+        (["typed.parquet", "--time", "t", "--event", "e"], "t is DATE, not a number"),
+        (["typed.parquet", "--time", "e", "--event", "e"], "e is BOOLEAN, not a number"),
+        (["typed.parquet", "--time", "n", "--event", "t"], "t is DATE, neither 0 and 1 nor"),
+        (["typed.parquet", "--time", "n", "--event", "e"], "n is missing or not a number in 2 of"),
         (["binary.csv", "--time", "t", "--event", "e"], "is not UTF-8 text"),
         (["binary.parquet", "--time", "t", "--event", "e"], "cannot read the source"),
     ],
@@ -266,6 +285,11 @@ def test_what_cannot_be_asked_is_told(
     monkeypatch.chdir(tmp_path)
     Path("ok.csv").write_text("t,e,g\n1,1,a\n")
     Path("twice.csv").write_text("t,e,e\n1,1,1\n")
+    Path("capitals.csv").write_text("t,T,e\n1,1,1\n")
+    duckdb.sql(
+        "copy (select date '2020-01-31' as t, true as e, unnest([1, 'nan', '-inf'::double]) as n)"
+        " to 'typed.parquet'"
+    )
     Path("binary.csv").write_bytes(b"\xff\xfe\x00t")
     Path("binary.parquet").write_bytes(b"\xff\xfe\x00t")
     code, out, err = run(capsys, *arguments)

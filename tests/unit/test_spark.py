@@ -63,6 +63,24 @@ def test_a_difference_is_named(tmp_path: Path, change: str, detail: str) -> None
     assert table.detail == detail
 
 
+def test_sql_that_an_engine_ran_is_its_own_and_the_rest_is_compared(tmp_path: Path) -> None:
+    def with_rules(name: str, looks_at: str, violated: str) -> Path:
+        return warehouse(
+            tmp_path / name,
+            "create schema quality",
+            "create table quality.rule_predicates as select 1 as predicate_no, "
+            f"'{looks_at}' as looks_at, 'true' as applies, '{violated}' as violated",
+        )
+
+    first = with_rules("a.duckdb", "checked_read", "regexp_matches(x, 1)")
+    second = with_rules("b.duckdb", "checked_read", "regexp_like(x, 1)")
+    third = with_rules("c.duckdb", "checked_lesion", "regexp_like(x, 1)")
+
+    assert [table.equal for table in compare(first, second)] == [True, True]
+    assert compare(first, second)[1].detail.startswith("applies and violated not compared")
+    assert [table.equal for table in compare(first, third)] == [True, False]
+
+
 def test_what_spark_needs_and_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spark.importlib.util, "find_spec", lambda name: None)
 
