@@ -30,9 +30,9 @@ KILLS = 50
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals differ")
 
 
-def start(out: Path, arm: Callable[[], None] | None = None) -> subprocess.Popen[str]:
+def start(out: Path, *options: str, arm: Callable[[], None] | None = None) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "dlm", "build", "--quiet", "--out", str(out)],
+        [sys.executable, "-m", "dlm", "build", "--quiet", "--out", str(out), *options],
         cwd=builds.PROJECT,
         env=os.environ
         | {"PYTHONPATH": str(builds.PROJECT / "python"), "DLM_STATE": str(out / "state")},
@@ -77,8 +77,9 @@ def test_what_is_published_stays_whole_whenever_a_build_is_killed(copy: Path) ->
     assert process.returncode == 0, said
     whole = time.perf_counter() - began
     draw = random.Random(20210331)
-    for _ in range(KILLS):
-        process = start(copy)
+    for kill in range(KILLS):
+        # Two trials in turn, so that a mixture of two builds would be seen.
+        process = start(copy, *(("--cutoff", "2019-06-30") if kill % 2 else ()))
         time.sleep(draw.uniform(0, whole))
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
@@ -97,7 +98,7 @@ def test_a_build_without_room_says_what_to_do_and_leaves_what_was_published(copy
     def no_large_files() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
 
-    process = start(copy, no_large_files)
+    process = start(copy, arm=no_large_files)
     _, said = process.communicate()
     assert process.returncode == 4, said
     assert "make room or get the right to write, then build again" in said
