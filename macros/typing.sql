@@ -246,23 +246,7 @@ identified as (
 ),
 
 -- Copies of one record agree once cleaned; the tie-break only settles whose text is shown.
-numbered as (
-    select
-        identified.*,
-        row_number() over (
-            partition by payload_hash
-            order by
-                delivery_file,
-                delivery_line,
-                concat_ws(
-                    chr(31),
-                    {%- for column in columns %}
-                    coalesce({{ column.name }}_text, ''){{ ',' if not loop.last }}
-                    {%- endfor %}
-                )
-        ) as copy_no
-    from identified
-),
+{{ without_copies(form) }}
 
 staged as (
     select
@@ -282,9 +266,114 @@ staged as (
         payload_hash,
         delivery_file,
         delivery_line
+    from folded
+)
+{%- endmacro %}
+
+
+{#-
+CTEs from `identified` to `folded`: of records with one payload, the first. A window over the whole
+table would sort every column of every record. Where rows know their file and line, only those are
+looked at whose key cells meet those of another, and what repeats is taken out by file and line.
+-#}
+{% macro without_copies(form) -%}
+{%- set columns = form_columns(form) -%}
+{%- if var('loaded_by_dlm') -%}
+keyed as (
+    select
+        renamed.*,
+        {{ short_hash(key_cells(form)) | indent(4) }} as key_hash
+    from renamed
+),
+
+suspected as (
+    select *
+    from keyed
+    where key_hash in (select key_hash from keyed group by key_hash having count(*) > 1)
+),
+
+told_apart as (
+    select
+        delivery_file,
+        delivery_line,
+        row_number() over (
+            partition by
+                {%- for column in columns %}
+                {{ clean_cell(column, column.name ~ '_text') | indent(8) }},
+                {%- endfor %}
+                key_hash
+            order by delivery_file, delivery_line
+        ) as copy_no
+    from suspected
+),
+
+copies as (
+    select
+        delivery_file,
+        delivery_line
+    from told_apart
+    where copy_no > 1
+),
+
+folded as (
+    select identified.*
+    from identified
+    left join copies
+        on
+            identified.delivery_file = copies.delivery_file
+            and identified.delivery_line = copies.delivery_line
+    where copies.delivery_line is null
+),
+{%- else -%}
+numbered as (
+    select
+        identified.*,
+        row_number() over (
+            partition by payload_hash
+            order by
+                delivery_file,
+                delivery_line,
+                concat_ws(
+                    chr(31),
+                    {%- for column in columns %}
+                    coalesce({{ column.name }}_text, ''){{ ',' if not loop.last }}
+                    {%- endfor %}
+                )
+        ) as copy_no
+    from identified
+),
+
+folded as (
+    select *
     from numbered
     where copy_no = 1
-)
+),
+{%- endif -%}
+{%- endmacro %}
+
+
+{#- The key cells of a form as clean text, to compare records by. -#}
+{% macro key_cells(form) -%}
+    concat_ws(
+        '|'
+        {%- for column in form_columns(form) if column.name in form_key(form) %},
+        coalesce({{ clean_cell(column, column.name ~ '_text') }}, '')
+        {%- endfor %}
+    )
+{%- endmacro %}
+
+
+{#- A short hash of text, to find candidates by; it may meet by chance and differs by engine. -#}
+{% macro short_hash(text) -%}
+    {{ return(adapter.dispatch('short_hash')(text)) }}
+{%- endmacro %}
+
+{% macro default__short_hash(text) -%}
+    hash({{ text }})
+{%- endmacro %}
+
+{% macro spark__short_hash(text) -%}
+    xxhash64({{ text }})
 {%- endmacro %}
 
 

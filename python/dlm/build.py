@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 from filelock import FileLock, Timeout
 
-from dlm import __version__, deliveries, publish, spark, store, warehouse
+from dlm import __version__, deliveries, engine, publish, spark, store, warehouse
 from dlm.changes import told
 from dlm.console import Console
 from dlm.errors import BlockedError, DeliveryRefused, DlmError, UsageError
@@ -158,7 +158,7 @@ def check(places: Places, options: Options, console: Console) -> Findings:
         prepared.mkdir()
         with Worker("dlm.quality.worker") as checker:
             loaded, basis = _load(places, options, console)
-            _refuse_failures(_run_dbt(places, options, console))
+            _refuse_failures(_run_dbt(places, options, console), places.work)
             stamp = _stamp(places, options, loaded)
             console.step("Checks")
             out = str(prepared / "quality")
@@ -167,7 +167,7 @@ def check(places: Places, options: Options, console: Console) -> Findings:
             checks = checker.answer()
         shutil.rmtree(prepared, ignore_errors=True)
         _refuse_broken(checks, places.work)
-        connection = duckdb.connect(str(places.work), read_only=True)
+        connection = engine.connect(places.work, read_only=True)
         try:
             counts = gate.counted(connection)
             blocking = gate.open_queries(connection, ("S1",))
@@ -188,7 +188,15 @@ def _alone_in(out: Path) -> Iterator[None]:
     try:
         finish_interrupted_publish(out)
         yield
-    except (OSError, duckdb.IOException, duckdb.TransactionException) as error:
+    except (
+        OSError,
+        duckdb.IOException,
+        duckdb.TransactionException,
+        duckdb.OutOfMemoryException,
+    ) as error:
+        missing = engine.explained(str(error), out / "work.duckdb")
+        if missing:
+            raise DlmError(f"{missing}; what was published before is untouched") from error
         raise DlmError(
             f"cannot read or write below {out}: {error}; what was published before is "
             "untouched: make room or get the right to write, then build again"
@@ -217,12 +225,12 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
         statistician = stack.enter_context(Worker("dlm.stats.worker"))
         loaded, basis = _load(places, options, console)
         outcomes = _run_dbt(places, options, console)
-        _refuse_failures(outcomes)
+        _refuse_failures(outcomes, places.work)
         excluded = _pass_gate(places, options, basis)
         if excluded:
             console.note(f"{len(excluded)} record(s) with open S1 queries are left out")
             outcomes = _run_dbt(places, options, console, again=True)
-            _refuse_failures(outcomes)
+            _refuse_failures(outcomes, places.work)
         stamp = _stamp(places, options, loaded, len(excluded))
         note = (
             f"{len(excluded)} records with open S1 queries are left out of this build."
@@ -285,7 +293,7 @@ def _pass_gate(places: Places, options: Options, basis: Basis) -> set[tuple[str,
     Raises:
         BlockedError: an S1 query is open, and its record is not to be, or cannot be, left out.
     """
-    connection = duckdb.connect(str(places.work))
+    connection = engine.connect(places.work)
     try:
         blocking = gate.open_queries(connection, ("S1",))
         if not blocking or options.for_comparison:
@@ -323,7 +331,7 @@ def _refuse_broken(checks: dict[str, Any], work: Path) -> None:
 
     What the rule in SQL found too has passed the gate: it is waived, or its records are left out.
     """
-    connection = duckdb.connect(str(work), read_only=True)
+    connection = engine.connect(work, read_only=True)
     try:
         answered_for = gate.rules_with_queries(connection)
     finally:
@@ -380,10 +388,13 @@ def _load(places: Places, options: Options, console: Console) -> tuple[list[Load
     else:
         entries = []
         items, origins = deliveries.seed_files(places.project)
-    console.step(f"Loading {len(items)} files")
+    records = sum(file["records"] or 0 for entry in entries for file in entry["files"])
+    needed = engine.refuse_without_room(places.work, records)
+    room = f", {records:,} records; the build takes about {needed / 1e9:.1f} GB" if records else ""
+    console.step(f"Loading {len(items)} files{room}")
     for stale in (places.work, places.work.with_suffix(".duckdb.wal")):
         stale.unlink(missing_ok=True)
-    connection = duckdb.connect(str(places.work))
+    connection = engine.connect(places.work, part=engine.MAIN_SHARE)
     try:
         loaded = deliveries.load_raw(connection, items, origins, console.detail, options.strict)
         write_history(connection, entries)
@@ -461,8 +472,12 @@ def _cache(places: Places, target: str) -> Path:
     return places.out / (".dbt" if target == "duckdb" else f".dbt-{target}")
 
 
-def _refuse_failures(outcomes: list[warehouse.NodeOutcome]) -> None:
+def _refuse_failures(outcomes: list[warehouse.NodeOutcome], work: Path) -> None:
     bad = [outcome for outcome in outcomes if outcome.status in ("error", "fail")]
+    for outcome in bad:
+        missing = engine.explained(outcome.message, work)
+        if missing:
+            raise DlmError(f"{outcome.name}: {missing}; what was published before is untouched")
     if bad:
         skipped = sum(outcome.status == "skipped" for outcome in outcomes)
         raise BlockedError(
@@ -477,7 +492,7 @@ def _refuse_failures(outcomes: list[warehouse.NodeOutcome]) -> None:
 def _stamp(
     places: Places, options: Options, loaded: list[LoadedFile], excluded: int = 0
 ) -> dict[str, Any]:
-    connection = duckdb.connect(str(places.work), read_only=True)
+    connection = engine.connect(places.work, read_only=True)
     try:
         settings = dict(
             connection.execute("select setting, value from marts.build_settings").fetchall()

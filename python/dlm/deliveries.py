@@ -18,7 +18,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlm import store
+from dlm import engine, store
 from dlm.changes import find_changes
 from dlm.compare import plain
 from dlm.console import Console
@@ -256,9 +256,9 @@ def _told(progress: Progress, item: Incoming) -> Callable[[int], None]:
 
 def _scratch() -> duckdb.DuckDBPyConnection:
     """A database of its own, to count records in; takes hashes, never values."""
-    import duckdb
-
-    return duckdb.connect(config={"memory_limit": LOAD_MEMORY})
+    connection = engine.connect()
+    connection.execute(f"set memory_limit = '{LOAD_MEMORY}'")
+    return connection
 
 
 def _unlike_manifest(
@@ -522,6 +522,7 @@ def load_raw(
         DeliveryRefused: a file cannot be read at all; lists all that cannot. The database may hold
             some of the others and is to be thrown away.
     """
+    allowed = connection.execute("select current_setting('memory_limit')").fetchall()[0][0]
     connection.execute(f"set memory_limit = '{LOAD_MEMORY}'")
     connection.begin()
     connection.execute("create schema if not exists raw")
@@ -567,7 +568,7 @@ def load_raw(
                 item.received,
             )
         )
-    connection.execute("reset memory_limit")
+    connection.execute(f"set memory_limit = '{allowed}'")
     if problems:
         raise DeliveryRefused(problems)
     _write_ledgers(connection, ledger, loaded, origins)

@@ -14,8 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
+from dlm import engine
 from dlm.errors import DlmError
 
 _TRACKING = re.compile(r"turn_on_tracking:function\(\)\{.*?\},fuzzUrls:", re.DOTALL)
@@ -97,7 +96,7 @@ def _without_varying(value: Any) -> Any:
 
 def _catalog(manifest: dict[str, Any], database: Path) -> dict[str, Any]:
     """What dbt's catalog.json holds: type and comment of every column of every table built."""
-    connection = duckdb.connect(str(database), read_only=True)
+    connection = engine.connect(database, read_only=True)
     try:
         found = connection.execute(
             "select schema_name, table_name, column_index, column_name, data_type, comment "

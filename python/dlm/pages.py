@@ -8,9 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from dlm import figures, report, survival
+from dlm import engine, figures, report, survival
 from dlm.errors import BlockedError
 from dlm.stamp import Stamp
 from dlm.workers import serve
@@ -18,7 +16,7 @@ from dlm.workers import serve
 
 def handle(request: dict[str, Any]) -> dict[str, Any]:
     """Do one of: 'figures' (verify curves, then draw) and 'report'."""
-    connection = duckdb.connect(request["database"], read_only=True)
+    connection = engine.connect(request["database"], read_only=True)
     out = Path(request["out"])
     stamp = Stamp.from_json(request["stamp"])
     try:

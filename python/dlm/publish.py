@@ -19,6 +19,7 @@ from typing import Any
 
 import duckdb
 
+from dlm import engine
 from dlm.errors import DlmError
 
 PUBLISHED_SCHEMAS = ("reference", "core", "marts", "quality", "stats")
@@ -35,7 +36,7 @@ def copy_warehouse(work: Path, target: Path, note: str = "") -> None:
         note: what is said of every table after its own comment.
     """
     target.unlink(missing_ok=True)
-    connection = duckdb.connect()
+    connection = engine.connect()
     try:
         connection.execute(f"attach '{escaped(work)}' as work (read_only)")
         connection.execute(
@@ -91,7 +92,7 @@ def add_table(
     warehouse: Path, name: str, comment: str, columns: Sequence[Column], rows: list[list[Any]]
 ) -> None:
     """Write a described table (schema.table) into a warehouse that is not published yet."""
-    connection = duckdb.connect(str(warehouse))
+    connection = engine.connect(warehouse)
     try:
         types = ", ".join(f"{column.name} {column.type}" for column in columns)
         connection.execute(f"create schema if not exists {name.split('.')[0]}")
@@ -116,7 +117,7 @@ def write_parquet(warehouse: Path, out: Path, note: str = "") -> None:
         note: written into the metadata of every file as `note`, unless empty.
     """
     kept = f", kv_metadata {{note: '{note}'}}" if note else ""
-    connection = duckdb.connect(str(warehouse), read_only=True)
+    connection = engine.connect(warehouse, read_only=True, part=engine.MAIN_SHARE)
     try:
         database = connection.execute("select current_database()").fetchall()[0][0]
         for schema, table, _ in _tables(connection, database):
@@ -132,7 +133,7 @@ def write_parquet(warehouse: Path, out: Path, note: str = "") -> None:
 
 def table_digests(warehouse: Path) -> dict[str, dict[str, Any]]:
     """Rows and an order-free digest of every published table; equal digests mean equal contents."""
-    connection = duckdb.connect(str(warehouse), read_only=True)
+    connection = engine.connect(warehouse, read_only=True, part=engine.MAIN_SHARE)
     try:
         database = connection.execute("select current_database()").fetchall()[0][0]
         digests = {}

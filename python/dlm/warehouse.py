@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dlm import engine
 from dlm.errors import DlmError
 
+_LARGE = 10**9
+"""Bytes of a work database whose models are built one after the other."""
 NodeProgress = Callable[[int, int, str], None]
 _NOT_HERE = ("tag:raw", "resource_type:unit_test")
 """What a build leaves out: raw tables are loaded by ``dlm``, unit tests are run by the tests."""
@@ -69,6 +72,10 @@ def run_dbt(
         DlmError: dbt could not run at all (a model does not parse, say).
     """
     os.environ["DLM_WORK_DB"] = str(work)
+    if limit := engine.share(engine.MAIN_SHARE):
+        os.environ["DLM_DUCKDB_MEMORY"] = limit
+    # A large model keeps all cores busy by itself; several at once would share the memory.
+    alone = ["--threads", "1"] if work.stat().st_size > _LARGE else []
     from dbt.cli.main import dbtRunner
 
     total = done = 0
@@ -99,6 +106,7 @@ def run_dbt(
             "--log-level-file",
             "warn",
             "--no-version-check",
+            *alone,
             "--exclude",
             *_NOT_HERE,
             *exclude,

@@ -11,7 +11,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,9 @@ from dlm.quality.suites import Expectation, Suite, load_suites
 
 MAX_KEYS = 50
 """Keys named per result; the count beside them is complete."""
+
+MAX_ROWS = 100_000
+"""Rows of a table that Great Expectations looks at; of a larger one it looks at a sample."""
 
 MAX_VALUES = 5
 """Offending values quoted in a result's detail."""
@@ -156,26 +159,57 @@ def check_suites(
     validated: list[tuple[Any, Any]] = []
     for suite in suites:
         try:
-            frame = _frame(connection, suite)
+            frame, part = _frame(connection, suite)
         except duckdb.Error as error:
             results += [_error(suite, item, str(error)) for item in suite.expectations]
             continue
         checked, outcome, suite_results = _validate(gx, source, connection, suite, frame)
-        results += suite_results
+        results += [
+            replace(result, detail=f"{result.detail}; {part}".removeprefix("; "))
+            if part and result.n_checked != 1
+            else result
+            for result in suite_results
+        ]
         validated.append((checked, outcome))
     return CheckRun(tuple(results)), validated
 
 
-def _frame(connection: duckdb.DuckDBPyConnection, suite: Suite) -> pd.DataFrame:
+def _frame(connection: duckdb.DuckDBPyConnection, suite: Suite) -> tuple[pd.DataFrame, str]:
     """Columns the suite needs that the table has, in an order of their own, not the table's.
 
     A column the table lacks is left out: its expectations then say so, and the others still run.
+    Of a table of more than MAX_ROWS rows a sample is taken, and with it every record that a rule
+    in SQL, which looks at all rows, has named.
+
+    Returns:
+        The frame, and what part of the table it is; empty for the whole.
     """
     relation = connection.sql(f"from {suite.table}")
     there = [name for name in suite.columns() if name in relation.columns]
     chosen = ", ".join(f'"{name}"' for name in there) or "1 as no_column"
-    frame: pd.DataFrame = connection.sql(f"select {chosen} from {suite.table} order by all").df()
-    return frame
+    rows = connection.execute(f"select count(*) from {suite.table}").fetchall()[0][0]
+    sample = _sampled(suite, relation.columns, MAX_ROWS / rows) if rows > MAX_ROWS else "true"
+    frame: pd.DataFrame = connection.sql(
+        f"select {chosen} from {suite.table} as checked where {sample} order by all"
+    ).df()
+    part = "" if len(frame) == rows else f"a sample, {len(frame):,} of {rows:,} rows"
+    return frame, part
+
+
+def _sampled(suite: Suite, columns: Sequence[str], share: float) -> str:
+    """The rows of a sample as a predicate: by digest of their keys, so the same in every build."""
+    named = next(
+        (name for name in ("record_key", "lesion_id", "patient_id") if name in columns), None
+    )
+    keys = [f"checked.{name}::varchar" for name in suite.keys if name in columns]
+    if named is None or not keys:
+        return "true"
+    rules = ", ".join(f"'{rule}'" for rule in sorted({e.rule_id for e in suite.expectations}))
+    drawn = f"md5_number_lower(concat_ws('|', {', '.join(keys)})) < {int(share * 2**64)}::uhugeint"
+    return (
+        f"({drawn} or checked.{named} in (select {named} from quality.violations "
+        f"where rule_id in ({rules}) order by md5({named}), {named} limit {MAX_ROWS}))"
+    )
 
 
 def _validate(

@@ -9,8 +9,7 @@ import gc
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
+from dlm import engine
 from dlm.quality.checks import prepare, run_expectations
 from dlm.quality.page import write_page
 from dlm.quality.rule_pages import write_rule_pages
@@ -30,7 +29,7 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
     """
     out = Path(request["out"])
     stamp = Stamp.from_json(request["stamp"])
-    connection = duckdb.connect(request["database"], read_only=True)
+    connection = engine.connect(request["database"], read_only=True)
     try:
         run = run_expectations(connection, out, stamp.synthetic)
         write_rule_pages(connection, out)

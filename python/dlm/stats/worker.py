@@ -8,9 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-import duckdb
-
-from dlm import stats
+from dlm import engine, stats
 from dlm.workers import serve
 
 
@@ -24,7 +22,7 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
         tables: for each analysis its name, comment, columns and rows (lists of values, in the order
         of the columns).
     """
-    connection = duckdb.connect(request["database"], read_only=True)
+    connection = engine.connect(request["database"], read_only=True)
     tables = []
     try:
         for analysis in stats.analyses():

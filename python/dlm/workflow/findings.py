@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 
+from dlm import engine
 from dlm.errors import DlmError, UsageError
 from dlm.project import Places
 from dlm.publish import escaped
@@ -78,7 +79,7 @@ def last_found(places: Places) -> Found:
     """
     checked = places.out / CHECKED
     if checked.is_file():
-        connection = duckdb.connect(str(checked), read_only=True)
+        connection = engine.connect(checked, read_only=True)
         try:
             ((content,),) = connection.execute("select content from basis").fetchall()
         finally:
@@ -97,7 +98,7 @@ def keep_unpublished(work: Path, out: Path, basis: dict[str, Any]) -> None:
     """Keep what was found by a check or a refused build, in place of what was kept before."""
     partial = out / f".{CHECKED}.partial"
     partial.unlink(missing_ok=True)
-    connection = duckdb.connect(str(partial))
+    connection = engine.connect(partial)
     try:
         connection.execute(f"attach '{escaped(work)}' as work (read_only)")
         for name in KEPT:
@@ -120,7 +121,7 @@ def read_queries(path: Path, filters: Filters) -> list[dict[str, Any]]:
     Raises:
         UsageError: a filter names no site, rule, severity or state.
     """
-    connection = duckdb.connect(str(path), read_only=True)
+    connection = engine.connect(path, read_only=True)
     try:
         _check_filters(connection, filters)
         given = {

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlm import store
+from dlm import engine, store
 from dlm.errors import DlmError
 from dlm.publish import escaped
 from dlm.workflow import log
@@ -115,12 +115,11 @@ def prepare(
         about: its id, deliveries, day received and catalogue version.
         excluded: form and key of the records the build to be published leaves out.
     """
-    import duckdb
 
     folder = prepared / FOLDER
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    connection = duckdb.connect(str(work), read_only=True)
+    connection = engine.connect(work, read_only=True)
     try:
         files = {}
         for name, table in TABLES.items():

@@ -1,0 +1,121 @@
+"""DuckDB within the memory and the scratch folder that the user allows.
+
+``DLM_MEMORY_LIMIT`` is what a whole command may take, ``DLM_TEMP`` the folder that takes what does
+not fit. dbt's connection gets most of the memory and a connection beside it a share, for Python's
+own and the helpers' comes on top. Without the settings DuckDB's defaults hold.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dlm.errors import DlmError, UsageError
+
+if TYPE_CHECKING:
+    import duckdb
+
+MEMORY, TEMP = "DLM_MEMORY_LIMIT", "DLM_TEMP"
+MAIN_SHARE = 0.6
+"""Of the memory, what DuckDB may take where a build does one thing."""
+SIDE_SHARE = 0.15
+"""What it may take in each of the processes that work side by side."""
+BYTES_A_RECORD = 800
+"""Room a build takes for each record delivered: work database, warehouse, Parquet, spilled data."""
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_BINARY = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+
+
+def memory_limit() -> int | None:
+    """Bytes that the command may take; None where nobody says.
+
+    Raises:
+        UsageError: the setting is no size.
+    """
+    text = os.environ.get(MEMORY, "").strip()
+    if not text:
+        return None
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(i?)b?", text.casefold())
+    size = int(float(found[1]) * (_BINARY if found[3] else _UNITS)[found[2]]) if found else 0
+    if size < 500e6:
+        raise UsageError(f"{MEMORY}={text} is no size from 500MB; write it like 5GB")
+    return size
+
+
+def share(part: float) -> str | None:
+    """A share of the memory as DuckDB reads it; None where there is no limit."""
+    limit = memory_limit()
+    return None if limit is None else f"{limit * part / 1e6:.0f}MB"
+
+
+def temp_folder(database: Path) -> Path:
+    """Where DuckDB puts what does not fit into memory."""
+    named = os.environ.get(TEMP)
+    return Path(named) if named else database.with_name(database.name + ".tmp")
+
+
+def connect(
+    database: str | Path = ":memory:", read_only: bool = False, part: float = SIDE_SHARE
+) -> duckdb.DuckDBPyConnection:
+    """A connection that keeps to the settings.
+
+    Args:
+        database: file, or one in memory.
+        read_only: whether it may only read.
+        part: share of the memory it may take.
+    """
+    import duckdb
+
+    connection = duckdb.connect(str(database), read_only=read_only)
+    connection.execute("set enable_progress_bar = false")
+    if limit := share(part):
+        connection.execute(f"set memory_limit = '{limit}'")
+    if folder := os.environ.get(TEMP):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        connection.execute("set temp_directory = '" + folder.replace("'", "''") + "'")
+    return connection
+
+
+def refuse_without_room(work: Path, records: int) -> int:
+    """Stop before work is begun that the disk cannot hold.
+
+    Args:
+        work: the database that will be built.
+        records: how many were delivered.
+
+    Returns:
+        Bytes the build is expected to take.
+
+    Raises:
+        DlmError: less is free.
+    """
+    needed = records * BYTES_A_RECORD
+    free = shutil.disk_usage(work.parent).free
+    if free < needed:
+        raise DlmError(
+            f"{records:,} records need about {needed / 1e9:.1f} GB below {work.parent}, where "
+            f"{free / 1e9:.1f} GB are free; make room, or name another folder with --out. "
+            "What was published before is untouched"
+        )
+    return needed
+
+
+def explained(message: str, work: Path) -> str | None:
+    """What is missing, where an error of DuckDB means that memory or disk ran out."""
+    folded = message.casefold()
+    if "max_temp_directory_size" in folded or "no space left" in folded or "disk is full" in folded:
+        folder = temp_folder(work)
+        existing = next(place for place in (folder, *folder.parents) if place.exists())
+        free = shutil.disk_usage(existing).free / 1e9
+        return (
+            f"the disk is full: {free:.1f} GB are free below {existing}, where what does not fit "
+            f"into memory goes; make room, name another folder in {TEMP}, or allow more memory in "
+            f"{MEMORY}"
+        )
+    if "out of memory" in folded or "failed to allocate" in folded or "bad_alloc" in folded:
+        allowed = os.environ.get(MEMORY) or "DuckDB's default, 80 % of the machine's"
+        return f"the memory is too small ({allowed}); allow more in {MEMORY}, or close programs"
+    return None

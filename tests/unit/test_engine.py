@@ -1,0 +1,68 @@
+"""Memory and scratch folder are settings, and what is missing is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from dlm import engine
+from dlm.errors import DlmError, UsageError
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("5GB", 5e9), ("4.5 gb", 4.5e9), ("4GiB", 4 * 2**30), ("800m", 8e8), ("6000000000", 6e9)],
+)
+def test_sizes_are_read_as_people_write_them(
+    text: str, size: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(engine.MEMORY, text)
+    assert engine.memory_limit() == size
+
+
+@pytest.mark.parametrize("text", ["much", "5 apples", "100MB", "-3GB"])
+def test_what_is_no_size_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(engine.MEMORY, text)
+    with pytest.raises(UsageError, match=engine.MEMORY):
+        engine.memory_limit()
+
+
+def test_connections_keep_to_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(engine.MEMORY, "5GB")
+    monkeypatch.setenv(engine.TEMP, str(tmp_path / "its room"))
+    with engine.connect(part=0.6) as connection:
+        told = connection.execute(
+            "select current_setting('memory_limit'), current_setting('temp_directory')"
+        ).fetchall()
+    assert told == [("2.7 GiB", str(tmp_path / "its room"))]
+    monkeypatch.delenv(engine.MEMORY)
+    assert engine.share(0.5) is None
+
+
+def test_no_room_is_said_before(tmp_path: Path) -> None:
+    assert engine.refuse_without_room(tmp_path / "work.duckdb", 1000) == 800_000
+    with pytest.raises(DlmError, match=r"need about .* GB below"):
+        engine.refuse_without_room(tmp_path / "work.duckdb", 10**15)
+
+
+def test_errors_of_the_engine_say_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(engine.TEMP, str(tmp_path))
+    with engine.connect() as connection:
+        connection.execute("set memory_limit = '20MB'")
+        big = "select list(i), list(md5(i::varchar)) from range(3000000) as t (i) group by i % 9"
+        with pytest.raises(duckdb.Error) as memory:
+            connection.execute(f"create table one as {big}")
+        connection.execute("set max_temp_directory_size = '1MB'; set memory_limit = '60MB'")
+        with pytest.raises(duckdb.Error) as disk:
+            connection.execute(
+                "create table two as select md5(i::varchar) as m from range(3000000) as t (i) "
+                "order by m"
+            )
+    work = tmp_path / "work.duckdb"
+    assert "memory is too small" in str(engine.explained(str(memory.value), work))
+    assert "disk is full" in str(engine.explained(str(disk.value), work))
+    assert engine.explained("Binder Error: no such column", work) is None
