@@ -23,6 +23,7 @@ from dlm.workflow.tables import COLUMNS
 from dlm.workflow.verify import verify
 
 ANN = Account("ann", 1001)
+CODE = snapshots.code_version(builds.PROJECT)
 WORK_TABLES = {
     name: ", ".join(
         f"{column} {kind}" for column, kind in COLUMNS[table].items() if column != "snapshot_id"
@@ -53,6 +54,7 @@ def about(name: str, *deliveries: str, received: str = "2021-01-01") -> dict[str
     return {
         "snapshot_id": name,
         "catalogue": "c",
+        "code": CODE,
         "deliveries": sorted(deliveries),
         "received": received,
     }
@@ -85,6 +87,24 @@ def test_a_build_has_behind_it_what_stood_on_fewer_of_its_deliveries() -> None:
     assert names(snapshots.earlier(now, ["1", "2"])) == ["a again"]
     assert names(snapshots.earlier(now, ["1"])) == []
     assert names(snapshots.earlier(now, [])) == []
+
+
+def test_a_build_compares_its_numbers_with_what_earlier_code_made_of_the_same_deliveries() -> None:
+    def told(code: str, *known: dict[str, Any]) -> str | None:
+        now = Standing(snapshots={each["snapshot_id"]: each for each in known})
+        found = snapshots.by_other_code(now, ["2", "1"], code)
+        return found and found["snapshot_id"]
+
+    other = about("other deliveries", "1")
+    first, second, third = (
+        about(name, "1", "2") | {"code": code}
+        for name, code in (("a", "1"), ("b", "2"), ("c", "1"))
+    )
+    assert told("2", other, first) == "a"
+    assert told("2", other, first, second, third) == "a"
+    assert told("1", other, first, second, third) is None
+    assert told("3", other, first, second) == "b"
+    assert told("1", other) is None
 
 
 def test_the_key_of_a_snapshot_is_its_deliveries_and_the_catalogue(tmp_path: Path) -> None:

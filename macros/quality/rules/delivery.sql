@@ -29,9 +29,11 @@ of the files in force that they passed the gate; they fail when a file got past 
         },
         {
             'id': 'DL03',
-            'applies': of_file,
-            'violated': 'records_in = 0',
-            'evidence': ['records_in'],
+            'violated': "(kind = 'file' and records_in = 0 and n_sibling_records > 0"
+                ~ " and form in ('registration', 'lesion', 'read'))"
+                ~ " or (kind = 'change' and code = 'shrunk' and n_now = 0)",
+            'evidence': ['records_in', 'n_sibling_records', 'n_before'],
+            'counts': "case when kind = 'file' then 1 else 0 end",
         },
         said_rule('DL04', ['undecodable', 'replacement_character', 'nul_byte']),
         said_rule('DL05', ['missing_column', 'unknown_column', 'duplicate_column', 'no_header']),

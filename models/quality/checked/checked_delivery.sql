@@ -38,7 +38,8 @@ foreign_records as (
     group by record_sources.source, record_sources.delivery_file
 ),
 
--- The same bytes received under another name, of whatever site, source or form.
+-- The same records received under another name, of whatever site, source or form. Files that hold
+-- nothing but a header are all alike and no copies.
 same_content as (
     select
         files.source,
@@ -46,7 +47,24 @@ same_content as (
         {{ sorted_texts('receipts.file') }} as other_names
     from files
     inner join receipts on files.sha256 = receipts.sha256
-    where receipts.file <> files.file
+    where receipts.file <> files.file and files.records_in > 0
+    group by files.source, files.file
+),
+
+-- What the other files of the same source and site hold.
+siblings as (
+    select
+        files.source,
+        files.file,
+        sum(others.records_in) as n_sibling_records
+    from row_accounting as files
+    inner join row_accounting as others
+        on
+            files.source = others.source
+            and files.file <> others.file
+            and coalesce(files.site_id, others.site_id, '')
+            = coalesce(others.site_id, files.site_id, '')
+    where files.records_in = 0
     group by files.source, files.file
 ),
 
@@ -82,6 +100,7 @@ of_files as (
         same_content.other_names,
         newer.newest_received_at,
         coalesce(foreign_records.n_foreign_records, 0) as n_foreign_records,
+        coalesce(siblings.n_sibling_records, 0) as n_sibling_records,
         cast(null as bigint) as n_before,
         cast(null as bigint) as n_now
     from row_accounting
@@ -101,6 +120,10 @@ of_files as (
         on
             row_accounting.source = foreign_records.source
             and row_accounting.file = foreign_records.file
+    left join siblings
+        on
+            row_accounting.source = siblings.source
+            and row_accounting.file = siblings.file
 ),
 
 said as (
@@ -143,6 +166,7 @@ of_records as (
         cast(null as string) as other_names,
         cast(null as string) as newest_received_at,
         cast(null as bigint) as n_foreign_records,
+        cast(null as bigint) as n_sibling_records,
         cast(null as bigint) as n_before,
         cast(null as bigint) as n_now
     from said
@@ -171,6 +195,7 @@ of_changes as (
         cast(null as string) as other_names,
         cast(null as string) as newest_received_at,
         cast(null as bigint) as n_foreign_records,
+        cast(null as bigint) as n_sibling_records,
         changes.n_before,
         changes.n_now
     from changes
@@ -215,6 +240,7 @@ select
     everything.other_names,
     everything.newest_received_at,
     everything.n_foreign_records,
+    cast(everything.n_sibling_records as bigint) as n_sibling_records,
     everything.n_before,
     everything.n_now
 from everything

@@ -1,5 +1,5 @@
--- The numbers people quote, with a digest of the files they stand on, so that the next build can
--- tell a number that moved although no file did.
+-- The numbers people quote, with a digest of all they stand on but the code: files, cut-off,
+-- adjudications and records left out. So the next build can tell a number that moved without cause.
 with
 
 concordance as (
@@ -16,9 +16,26 @@ summaries as (
 
 files as (select * from {{ ref('load_files') }}),
 
-inputs as (
-    select md5({{ sorted_texts("source || '/' || coalesce(form, '') || ' ' || sha256") }}) as digest
+adjudications as (select * from {{ ref('load_adjudications') }}),
+
+exclusions as (select * from {{ ref('load_s1_exclusions') }}),
+
+things as (
+    select 'file ' || source || '/' || coalesce(form, '') || ' ' || sha256 as thing
     from files
+    union all
+    select 'adjudication ' || adjudication_id || ' ' || coalesce(verdict, '') as thing
+    from adjudications
+    union all
+    select 'left out ' || form || ' ' || record_key as thing
+    from exclusions
+    union all
+    select 'cutoff ' || {{ sql_literal(var('cutoff') or '') }} as thing
+),
+
+inputs as (
+    select md5({{ sorted_texts('thing') }}) as digest
+    from things
 ),
 
 numbers as (

@@ -836,7 +836,7 @@ READS: dict[str, Fault] = {
         "read",
         "read_date",
         "the last MRI before surgery is older than the window",
-        _shift("read_date", -45),
+        _set(),  # moved with the others of its exam, below
         who="without_dlm",
         where=_all_of(
             _is(timepoint="preop", modality="MRI", reader_role="local"),
@@ -851,7 +851,7 @@ READS: dict[str, Fault] = {
         "read",
         "read_date",
         "the last CT before surgery is older than the window",
-        _shift("read_date", -45),
+        _set(),  # moved with the others of its exam, below
         who="without_dlm",
         where=_all_of(
             _is(timepoint="preop", modality="CT", reader_role="local"),
@@ -1559,7 +1559,7 @@ FOLLOWUP: dict[str, Fault] = {
         "patient not registered",
         _nobody(),
         act="add",
-        where=_is(vital_status="alive"),
+        where=_all_of(_is(vital_status="alive"), _over("last_contact_date", DATA_LOCK - 270)),
         blocks=True,
     ),
     "last_contact_before_surgery": Fault(

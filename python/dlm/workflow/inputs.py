@@ -25,6 +25,7 @@ class Basis:
         scope: of the log: 'store', or 'seeds'.
         snapshot_id: of the build's own snapshot.
         catalogue: version of the rules.
+        code: version of what makes numbers out of files.
         received: day the last delivery was received; None for the seeds.
         deliveries: ids of the deliveries known, sorted; empty for the seeds.
         known_until: only what people did by that day (ISO) counts; None for all of it.
@@ -36,6 +37,7 @@ class Basis:
     scope: str
     snapshot_id: str
     catalogue: str
+    code: str
     received: str | None
     deliveries: list[str]
     known_until: str | None
@@ -48,6 +50,7 @@ class Basis:
         return {
             "snapshot_id": self.snapshot_id,
             "catalogue": self.catalogue,
+            "code": self.code,
             "deliveries": self.deliveries,
             "received": self.received,
         }
@@ -93,8 +96,10 @@ def fill(
     now = standing(known.of(log))
     deliveries = sorted({delivery for delivery, _ in received})
     catalogue = snapshots.catalogue_version(project)
+    code = snapshots.code_version(project)
     own = snapshots.snapshot_id(deliveries or input_hashes, catalogue)
     before = snapshots.earlier(now, deliveries)
+    same = snapshots.by_other_code(now, deliveries, code)
     last = max((day for _, day in received), default=None)
     waivers = [waiver for waiver in now.waivers.values() if not waiver.is_revoked]
     judged_on = (known.until or today).isoformat() if waivers else None
@@ -112,6 +117,8 @@ def fill(
         ],
     )
     snapshots.read_into(connection, state, before)
+    if same:
+        snapshots.read_numbers_into(connection, state, same, own)
     write_table(
         connection,
         "load_waivers",
@@ -155,11 +162,12 @@ def fill(
         ],
     )
     locks.read_into(connection, state, now)
-    used = _last_used(log, known, before)
+    used = _last_used(log, known, [*before, same] if same else before)
     return Basis(
         scope=known.scope,
         snapshot_id=own,
         catalogue=catalogue,
+        code=code,
         received=last,
         deliveries=deliveries,
         known_until=known.until.isoformat() if known.until else None,

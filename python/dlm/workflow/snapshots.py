@@ -47,6 +47,21 @@ def catalogue_version(project: Path) -> str:
     return hashlib.sha256("\n".join(rules).encode()).hexdigest()[:16]
 
 
+def code_version(project: Path) -> str:
+    """Hash of all that makes numbers out of files: models, macros, settings and code lists."""
+    files = [
+        project / "dbt_project.yml",
+        *(project / "models").rglob("*.sql"),
+        *(project / "macros").rglob("*.sql"),
+        *(project / "seeds" / "reference").glob("*.csv"),
+    ]
+    digest = hashlib.sha256()
+    for path in sorted(path for path in files if path.is_file()):
+        digest.update(f"{path.relative_to(project).as_posix()}\n".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
 def snapshot_id(inputs: Iterable[str], catalogue: str) -> str:
     """Key of a snapshot: what it stood on (ids of deliveries, or hashes of the seeds) and by which
     rules it was judged."""
@@ -77,6 +92,23 @@ def earlier(recorded: Standing, deliveries: Iterable[str]) -> list[dict[str, Any
     )
 
 
+def by_other_code(
+    recorded: Standing, deliveries: Iterable[str], code: str
+) -> dict[str, Any] | None:
+    """The last snapshot of the same deliveries before this code first built on them, if any.
+
+    What this code itself recorded does not count, so building again tells the same.
+    """
+    now = sorted(set(deliveries))
+    found = None
+    for details in recorded.snapshots.values():
+        if details["deliveries"] == now and now:
+            if details["code"] == code:
+                break
+            found = details
+    return found
+
+
 def read_into(
     connection: duckdb.DuckDBPyConnection, state: Path, found: Sequence[dict[str, Any]]
 ) -> None:
@@ -86,17 +118,35 @@ def read_into(
         DlmError: a file of a snapshot is missing or not the one that was recorded.
     """
     for name, table in TABLES.items():
-        paths = []
-        for details in found:
-            path = state / log.FOLDER / FOLDER / details["snapshot_id"] / f"{name}.parquet"
-            if not path.is_file() or store.hash_file(path) != details["files"][name]:
-                raise DlmError(f"{path} is missing or was altered; restore the store from a backup")
-            paths.append(f"'{escaped(path)}'")
+        paths = [f"'{escaped(_sound_file(state, details, name))}'" for details in found]
         if paths:
             connection.execute(
                 f"insert into raw.{table} select {', '.join(COLUMNS[table])} "
                 f"from read_parquet([{', '.join(paths)}])"
             )
+
+
+def read_numbers_into(
+    connection: duckdb.DuckDBPyConnection, state: Path, found: dict[str, Any], own: str
+) -> None:
+    """Add the numbers of one snapshot to the history, under the id of the build's own.
+
+    Raises:
+        DlmError: a file of the snapshot is missing or not the one that was recorded.
+    """
+    path = _sound_file(state, found, "headline_numbers")
+    columns = ", ".join(COLUMNS["load_headline_history"])
+    connection.execute(
+        f"insert into raw.load_headline_history select {columns} "
+        f"from (select * replace ('{own}' as snapshot_id) from read_parquet('{escaped(path)}'))"
+    )
+
+
+def _sound_file(state: Path, details: dict[str, Any], name: str) -> Path:
+    path = state / log.FOLDER / FOLDER / str(details["snapshot_id"]) / f"{name}.parquet"
+    if not path.is_file() or store.hash_file(path) != details["files"][name]:
+        raise DlmError(f"{path} is missing or was altered; restore the store from a backup")
+    return path
 
 
 def prepare(
@@ -112,7 +162,7 @@ def prepare(
         work: the work database.
         prepared: folder of the prepared outputs.
         state: the store it will be recorded in.
-        about: its id, deliveries, day received and catalogue version.
+        about: its id, deliveries, day received and versions of catalogue and code.
         excluded: form and key of the records the build to be published leaves out.
     """
 
