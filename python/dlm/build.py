@@ -473,7 +473,7 @@ def _cache(places: Places, target: str) -> Path:
 
 
 def _refuse_failures(outcomes: list[warehouse.NodeOutcome], work: Path) -> None:
-    bad = [outcome for outcome in outcomes if outcome.status in ("error", "fail")]
+    bad = [outcome for outcome in outcomes if outcome.is_bad]
     for outcome in bad:
         missing = engine.explained(outcome.message, work)
         if missing:

@@ -201,11 +201,15 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     bench = add("bench", _bench, "measure, with a peer in the same run")
-    bench.add_argument("what", choices=["overhead", "load", "parity", "coverage", "survival"])
+    bench.add_argument(
+        "what", choices=["overhead", "load", "parity", "coverage", "survival", "scale"]
+    )
     bench.add_argument("--runs", type=int, default=5)
     bench.add_argument("--rows", type=int, default=5_000_000, help="records (load)")
     bench.add_argument("--seed", type=int, help="a synthetic trial, not the seeds (parity)")
-    bench.add_argument("--scale", type=int, default=1, help="trials' worth of patients (parity)")
+    bench.add_argument(
+        "--scale", type=int, help="trials' worth of patients (parity: 1, scale: 200)"
+    )
     bench.add_argument(
         "--simulations", type=int, default=1000, help="trials per setting (coverage)"
     )
@@ -543,12 +547,17 @@ def _bench(options: argparse.Namespace) -> int:
             raise UsageError("--subjects is a whole number from 100, --runs one from 1")
         return survival(options.subjects, options.runs, options.json)
 
+    if options.what == "scale":
+        from dlm.scale_bench import scale
+
+        return scale(options.scale or 200, options.seed or 1, options.json)
+
     from dlm.bench import load, overhead, parity
 
     if options.what == "load":
         return load(options.rows, options.runs, options.json)
     if options.what == "parity":
-        return parity(find_places().project, options.seed, options.scale, options.json)
+        return parity(find_places().project, options.seed, options.scale or 1, options.json)
     return overhead(find_places().project, options.runs, options.json)
 
 

@@ -40,6 +40,11 @@ class NodeOutcome:
     message: str
     failures: int
 
+    @property
+    def is_bad(self) -> bool:
+        """Whether it could not run, or a test failed."""
+        return self.status in ("error", "fail")
+
 
 def run_dbt(
     project: Path,
@@ -60,7 +65,7 @@ def run_dbt(
         cache: folder for dbt's target path and log; one for each target.
         variables: dbt variables that differ from the project's.
         progress: told nodes done, nodes in all, and the node's name.
-        command: dbt's command: build, or seed for the reference tables alone.
+        command: dbt's command: build, run, test, or seed for the reference tables alone.
         target: output of the profile.
         exclude: what else to leave out, in dbt's words.
         select: what alone to run, in dbt's words; everything when empty.

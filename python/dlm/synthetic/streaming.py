@@ -98,7 +98,8 @@ def stream_trial(
         patients: how many are registered.
         out: folder of the delivery (``<source>/<form>.csv`` or ``.parquet``, ``manifest.csv``).
         file_format: of the files; CSV is UTF-8 from every source.
-        faults: as for ``write_trial``; they are planted among the first patients.
+        faults: as for ``write_trial``, planted among the first patients; or ``natural`` for what
+            goes wrong in any trial and no more.
         progress: told the parts done, of how many, and what is being done.
         helpers: processes that draw; one per core by default. 0 draws in this one.
 
@@ -170,7 +171,7 @@ def plan_parts(
             folder,
             file_format,
             "none" if at else faults,
-            float(faults == "few"),
+            float(faults in ("few", "natural")),
         )
         for at in range(number)
     ]
@@ -208,7 +209,7 @@ def write_part(part: Part) -> Written:
     """Draw one part and write each of its files; run by a helper."""
     tables = draw_part(part)
     planted: list[Finding] = []
-    if part.faults not in ("none", ""):
+    if part.faults not in ("none", "natural"):
         tables, planted = plant(tables, truth.derive(tables), part.seed, part.faults)
     codes = habits.read_code_lists(
         find_places().project / "seeds" / "reference" / "ref_codelists.csv"

@@ -1,0 +1,57 @@
+"""The floor of the scale benchmark runs on a delivery, and what differs from a build is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from dlm import scale_bench
+from dlm.synthetic import streaming
+
+
+@pytest.fixture(scope="module")
+def floor_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("floor")
+    streaming.stream_trial(8, 400, folder / "trial", "parquet", "natural", helpers=0)
+    seconds = scale_bench.floor(folder / "trial", folder / "floor.duckdb")
+    assert seconds["floor"] > 0
+    return folder / "floor.duckdb"
+
+
+def test_the_floor_comes_to_a_trial_like_any(floor_database: Path) -> None:
+    with duckdb.connect(str(floor_database), read_only=True) as connection:
+        lesions, gone, dates = connection.execute(
+            "select count(*), count(*) filter (is_confirmed_dlm), count(reference_date) "
+            "from fct_lesion"
+        ).fetchall()[0]
+        overall = connection.execute(
+            "select n_lesions, npv between naive_lower and naive_upper, "
+            "clustered_upper - clustered_lower > naive_upper - naive_lower "
+            "from modality_concordance where population = 'ct_mri' and stratum = 'overall'"
+        ).fetchall()
+    assert lesions > 400 * 4
+    assert lesions > dates > gone > 0
+    assert overall == [(gone, True, True)]
+
+
+def test_differences_are_named(floor_database: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work.duckdb"
+    with duckdb.connect(str(work)) as connection:
+        connection.execute(f"attach '{floor_database}' as floor (read_only)")
+        connection.execute("create schema core; create schema marts")
+        connection.execute("create table core.fct_lesion as from floor.fct_lesion")
+        connection.execute(
+            "create table marts.modality_concordance as from floor.modality_concordance"
+        )
+    assert scale_bench.differences(work, floor_database) == []
+    with duckdb.connect(str(work)) as connection:
+        connection.execute("update marts.modality_concordance set npv = npv + 1e-6 where npv > 0.5")
+        connection.execute(
+            "update core.fct_lesion set segment = null "
+            "where lesion_id = (select min(lesion_id) from core.fct_lesion)"
+        )
+    told = scale_bench.differences(work, floor_database)
+    assert told[0] == "fct_lesion.segment (1 rows)"
+    assert told[1].startswith("modality_concordance.npv (")
