@@ -14,6 +14,8 @@ import pytest
 from filelock import FileLock
 
 PROJECT = Path(__file__).parents[2]
+FIRST_SEED, DEFAULT_SEEDS = 9, 2
+"""Seeds of the mutation run."""
 TEST_PATH = os.pathsep.join([str(PROJECT / "python"), str(Path(__file__).parent)])
 
 
@@ -44,6 +46,13 @@ def once(
             done.write_text(json.dumps(make(folder)), encoding="utf-8")
         result: dict[str, Any] = json.loads(done.read_text(encoding="utf-8"))
     return result
+
+
+def mutation_trials(n: int) -> tuple[list[str], list[str]]:
+    """Trials of the mutation run with n seeds: with faults, and (if more are asked for) without."""
+    seeds = range(FIRST_SEED, FIRST_SEED + n)
+    clean = seeds if n > DEFAULT_SEEDS else range(0)
+    return [f"all_{seed}" for seed in seeds], [f"none_{seed}" for seed in clean]
 
 
 def make_plain_build(folder: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--mutation-seeds",
         type=int,
-        default=2,
+        default=builds.DEFAULT_SEEDS,
         help="trials of the mutation run (tests/unit/test_mutation.py)",
     )
 
@@ -44,6 +44,22 @@ def delivered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """``dlm build`` of the seeds sent as a delivery; tests may add to its store."""
     made = builds.once(tmp_path_factory, "delivered", builds.make_delivered)
     assert made["code"] == 0, made["errors"]
+    return made
+
+
+@pytest.fixture(scope="session")
+def mutated(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    """The trials of the mutation run, built up to schema quality in one dbt process."""
+    faulty, clean = builds.mutation_trials(request.config.getoption("--mutation-seeds"))
+
+    def make(folder: Path) -> dict[str, Any]:
+        done = builds.run("mutation", str(folder), *clean, *faulty, PYTHONPATH=builds.TEST_PATH)
+        return {"folder": str(folder), "code": done.returncode, "said": done.stdout + done.stderr}
+
+    made = builds.once(tmp_path_factory, "mutation", make)
+    assert made["code"] == 0, made["said"]
     return made
 
 

@@ -19,10 +19,33 @@ from dlm.history import write_history
 from dlm.project import find_places
 from dlm.synthetic import write_trial
 from dlm.workflow import inputs
+from dlm.workflow.inputs import Basis
 from dlm.workflow.standing import Known
 
 RECEIVED = date(2024, 7, 8)
 SCALE = 1
+
+
+def take(project: Path, delivery: Path, state: Path, database: Path, received: date) -> Basis:
+    """Receive a delivery, load the whole store and what people did, as a build of that day does."""
+    deliveries.receive(delivery, state, received, sites=deliveries.known_sites(project))
+    items, origins = deliveries.stored_files(state, None)
+    entries = store.read_ledger(state)
+    connection = duckdb.connect(str(database))
+    try:
+        loaded = deliveries.load_raw(connection, items, origins)
+        write_history(connection, entries)
+        return inputs.fill(
+            connection,
+            project,
+            state,
+            Known("store", None),
+            [(entry["delivery_id"], entry["received"]) for entry in entries],
+            [f"{file.name} {file.sha256}" for file in loaded],
+            received,
+        )
+    finally:
+        connection.close()
 
 
 def build(out: Path, trial: str) -> None:
@@ -33,27 +56,10 @@ def build(out: Path, trial: str) -> None:
 
     faults, seed = trial.rsplit("_", 1)
     folder = out / trial
-    state, database = folder / "state", folder / "work.duckdb"
+    database = folder / "work.duckdb"
     places = find_places()
     write_trial(int(seed), SCALE, folder / "delivery", "delivery", faults)
-    deliveries.receive(
-        folder / "delivery", state, RECEIVED, sites=deliveries.known_sites(places.project)
-    )
-    items, origins = deliveries.stored_files(state, None)
-    entries = store.read_ledger(state)
-    connection = duckdb.connect(str(database))
-    loaded = deliveries.load_raw(connection, items, origins)
-    write_history(connection, entries)
-    inputs.fill(
-        connection,
-        places.project,
-        state,
-        Known("store", None),
-        [(entry["delivery_id"], entry["received"]) for entry in entries],
-        [f"{file.name} {file.sha256}" for file in loaded],
-        RECEIVED,
-    )
-    connection.close()
+    take(places.project, folder / "delivery", folder / "state", database, RECEIVED)
     os.environ["DLM_WORK_DB"] = str(database)
     done = dbtRunner().invoke(
         [

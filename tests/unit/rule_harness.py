@@ -104,6 +104,11 @@ def rules() -> Iterator[tuple[str, dict[str, Any]]]:
             yield one["name"], rule
 
 
+def ids_of(*names: str) -> set[str]:
+    """Rules that look at these inputs."""
+    return {rule["id"] for name, rule in rules() if name in names}
+
+
 @functools.cache
 def _database() -> duckdb.DuckDBPyConnection:
     return duckdb.connect()

@@ -24,8 +24,6 @@ from dlm.quality.suites import Suite, load_suites
 from dlm.synthetic.common import FORMS
 from dlm.synthetic.fault_kinds import FAULT_KINDS, FAULTS
 
-FIRST_SEED = 9
-DEFAULT_SEEDS = 2
 FILES = ("delivery", "change")
 DERIVED = [
     name for name in {one["name"] for one in rule_harness.inputs()} if name not in (*FORMS, *FILES)
@@ -34,42 +32,21 @@ DERIVED = [
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One trial per seed, with faults; without any as well when more seeds are asked for."""
-    n = metafunc.config.getoption("--mutation-seeds")
-    seeds = [FIRST_SEED + at for at in range(n)]
+    faulty, clean = builds.mutation_trials(metafunc.config.getoption("--mutation-seeds"))
     if "trial" in metafunc.fixturenames:
-        metafunc.parametrize("trial", [f"all_{seed}" for seed in seeds], indirect=True)
+        metafunc.parametrize("trial", faulty, indirect=True)
     if "clean_trial" in metafunc.fixturenames:
-        clean = seeds if n > DEFAULT_SEEDS else []
-        metafunc.parametrize("clean_trial", [f"none_{seed}" for seed in clean], indirect=True)
-
-
-@pytest.fixture(scope="session")
-def built(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Any]:
-    """Every trial of the run, built once."""
-    n = request.config.getoption("--mutation-seeds")
-    seeds = [FIRST_SEED + at for at in range(n)]
-    clean = seeds if n > DEFAULT_SEEDS else []
-    wanted = [f"none_{seed}" for seed in clean] + [f"all_{seed}" for seed in seeds]
-
-    def make(folder: Path) -> dict[str, Any]:
-        done = builds.run("mutation", str(folder), *wanted, PYTHONPATH=builds.TEST_PATH)
-        return {"folder": str(folder), "code": done.returncode, "said": done.stdout + done.stderr}
-
-    made = builds.once(tmp_path_factory, "mutation", make)
-    assert made["code"] == 0, made["said"]
-    return made
+        metafunc.parametrize("clean_trial", clean, indirect=True)
 
 
 @pytest.fixture
-def trial(built: dict[str, Any], request: pytest.FixtureRequest) -> Path:
-    return Path(built["folder"]) / request.param
+def trial(mutated: dict[str, Any], request: pytest.FixtureRequest) -> Path:
+    return Path(mutated["folder"]) / request.param
 
 
 @pytest.fixture
-def clean_trial(built: dict[str, Any], request: pytest.FixtureRequest) -> Path:
-    return Path(built["folder"]) / request.param
+def clean_trial(mutated: dict[str, Any], request: pytest.FixtureRequest) -> Path:
+    return Path(mutated["folder"]) / request.param
 
 
 def rows(trial: Path, query: str) -> list[tuple[Any, ...]]:
@@ -81,11 +58,6 @@ def truth(trial: Path) -> list[dict[str, str]]:
     path = trial / "delivery" / "truth" / "findings.csv"
     with path.open(encoding="utf-8", newline="") as handle:
         return list(csv.DictReader(handle, strict=True))
-
-
-def ids(*inputs: str) -> set[str]:
-    """Rules that look at these inputs."""
-    return {rule["id"] for name, rule in rule_harness.rules() if name in inputs}
 
 
 def test_every_fault_is_found_and_nothing_else(trial: Path) -> None:
@@ -104,7 +76,7 @@ def test_every_fault_is_found_and_nothing_else(trial: Path) -> None:
     found = Counter(
         ("GN04", source) if rule_id == "GN04" else (rule_id, *named)
         for rule_id, *named, source in rows(trial, query)
-        if rule_id not in ids("site")
+        if rule_id not in rule_harness.ids_of("site")
     )
     assert sorted((wanted - found).elements()) == [], "planted and not found"
     assert sorted((found - wanted).elements()) == [], "found and not planted"
@@ -121,7 +93,7 @@ def test_a_finding_quotes_its_values_and_its_line(trial: Path) -> None:
         "select distinct rule_id from quality.violations "
         "where evidence is null or file is null or line is null"
     )
-    assert {rule_id for (rule_id,) in rows(trial, query)} <= ids(*DERIVED, *FILES)
+    assert {rule_id for (rule_id,) in rows(trial, query)} <= rule_harness.ids_of(*DERIVED, *FILES)
 
 
 def test_every_rule_has_a_row_for_every_site(trial: Path) -> None:
@@ -143,9 +115,9 @@ def test_counts_agree_with_the_records(trial: Path) -> None:
     assert rows(trial, impossible) == []
 
 
-def test_every_kind_was_planted(built: dict[str, Any]) -> None:
+def test_every_kind_was_planted(mutated: dict[str, Any]) -> None:
     planted: set[str] = set()
-    for folder in sorted(Path(built["folder"]).glob("all_*")):
+    for folder in sorted(Path(mutated["folder"]).glob("all_*")):
         planted |= {row["kind"] for row in truth(folder)}
     assert planted == set(FAULT_KINDS)
 
@@ -159,12 +131,12 @@ def test_faults_and_rules_match(trial: Path) -> None:
     assert blocking == {kind: fault.blocks for kind, fault in FAULTS.items()}
     # What a record of a form can break has a fault; the rest is shown on fixtures.
     planted = {fault.rule_id for fault in FAULTS.values()}
-    assert planted - {"GN04"} == ids(*FORMS)
+    assert planted - {"GN04"} == rule_harness.ids_of(*FORMS)
 
 
-def test_great_expectations_and_sql_find_the_same_records(built: dict[str, Any]) -> None:
+def test_great_expectations_and_sql_find_the_same_records(mutated: dict[str, Any]) -> None:
     """Of every rule that Great Expectations guards too, table by table, on a faulted trial."""
-    trial = Path(built["folder"]) / f"all_{FIRST_SEED}"
+    trial = Path(mutated["folder"]) / f"all_{builds.FIRST_SEED}"
     with duckdb.connect(str(trial / "work.duckdb"), read_only=True) as connection:
         suites = [suite for suite in load_suites(connection) if suite.layer in ("staging", "core")]
         run, validated = check_suites(connection, suites)

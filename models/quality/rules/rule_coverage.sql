@@ -1,7 +1,11 @@
 {#- One row per rule and site: whether what the site delivered allows the rule to be judged. -#}
 {%- set needs = {} -%}
+{%- set of_losses = [] -%}
 {%- for input in rule_inputs() -%}
     {%- for rule in input.rules -%}
+        {%- if input.name == 'change' -%}
+            {%- do of_losses.append(rule.id) -%}
+        {%- endif -%}
         {%- for form in rule_needs(input, rule) -%}
             {%- do needs.update({rule.id ~ '|' ~ form: (rule.id, form)}) -%}
         {%- endfor -%}
@@ -64,6 +68,28 @@ sending_sites as (
     {%- endfor %}
 ),
 
+-- A site all of whose records are gone has sent nothing, and that is what these rules tell.
+losing_sites as (
+    select distinct site_id
+    from {{ ref('checked_change') }}
+    where kind = 'change' and not is_back
+),
+
+heard_of as (
+    select
+        rules.rule_id,
+        sending_sites.site_id
+    from rules
+    cross join sending_sites
+    union
+    select
+        rules.rule_id,
+        losing_sites.site_id
+    from rules
+    cross join losing_sites
+    where rules.rule_id in ({{ sql_literals(of_losses) }})
+),
+
 missing_forms as (
     select
         needs.rule_id,
@@ -82,15 +108,18 @@ missing_forms as (
 select
     rules.rule_id,
     sites.site_id,
-    sending_sites.site_id is not null and missing_forms.rule_id is null as is_covered,
+    heard_of.site_id is not null and missing_forms.rule_id is null as is_covered,
     case
-        when sending_sites.site_id is null then 'no record of the site was delivered'
+        when heard_of.site_id is null then 'no record of the site was delivered'
         when missing_forms.rule_id is not null
             then 'not delivered by the site: ' || missing_forms.forms
     end as reason
 from rules
 cross join sites
-left join sending_sites on sites.site_id = sending_sites.site_id
+left join heard_of
+    on
+        rules.rule_id = heard_of.rule_id
+        and sites.site_id = heard_of.site_id
 left join missing_forms
     on
         rules.rule_id = missing_forms.rule_id
