@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shutil
 import sys
@@ -149,6 +150,17 @@ def _parser() -> argparse.ArgumentParser:
         choices=["log", "log-log"],
         default="log",
         help="scale of the intervals: log as in R (default), log-log as in SAS and lifelines",
+    )
+    km.add_argument(
+        "--landmark",
+        type=float,
+        metavar="L",
+        help="count from L on, in the unit of times: only those whose time goes beyond it",
+    )
+    km.add_argument(
+        "--known-at",
+        metavar="K",
+        help="column of times when the group became known; later than L it is no group",
     )
     km.add_argument("--confidence", type=float, default=0.95, metavar="LEVEL")
     km.add_argument("--figure", type=Path, metavar="FILE", help="draw into an .svg, .png or .pdf")
@@ -402,6 +414,10 @@ def _km(options: argparse.Namespace) -> int:
 
     if options.strata and not options.by:
         raise UsageError("--strata needs --by: strata adjust the comparison of groups")
+    if options.known_at and (options.landmark is None or not options.by):
+        raise UsageError("--known-at needs --landmark and --by: groups known by the landmark")
+    if options.landmark is not None and not 0 <= options.landmark < math.inf:
+        raise UsageError("--landmark is a time from 0")
     if not 0 < options.confidence < 1:
         raise UsageError("--confidence is a share between 0 and 1")
     request = Request(
@@ -413,6 +429,8 @@ def _km(options: argparse.Namespace) -> int:
         unit=options.unit,
         conf_type=options.conf_type,
         confidence_level=options.confidence,
+        landmark=options.landmark,
+        known_at=options.known_at,
     )
     run(request, lambda: find_places().warehouse, options.format, options.figure, sys.stdout)
     return 0

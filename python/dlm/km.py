@@ -50,6 +50,9 @@ class Request:
         unit: key of `UNITS`; the unit that the times are in.
         conf_type: scale of pointwise intervals, one of `CONF_TYPES`.
         confidence_level: of every interval, two-sided.
+        landmark: time to count from, None for the origin; who is not at risk after it takes no part.
+        known_at: column of times when a subject's group became known, empty for never; who has
+            no group by the landmark takes no part. None where groups are known from the origin.
     """
 
     source: str
@@ -60,6 +63,8 @@ class Request:
     unit: str = "days"
     conf_type: str = "log"
     confidence_level: float = CONFIDENCE_LEVEL
+    landmark: float | None = None
+    known_at: str | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,7 @@ def read_subjects(
     _read_source(connection, request.source, warehouse)
     types = {name: str(kind) for name, kind, *_ in connection.execute("describe given").fetchall()}
     del types["row_"]
-    wanted = [request.time, request.event, request.by, request.strata]
+    wanted = [request.time, request.event, request.by, request.strata, request.known_at]
     for column in (name for name in wanted if name is not None):
         if column not in types:
             raise UsageError(f"there is no column {column}; there are: {', '.join(types)}")
@@ -114,11 +119,14 @@ def read_subjects(
             {_time(request.time, types[request.time])} as time_value,
             {_event(request.event, types[request.event])} as had_event,
             {_label(request.by)} as grp,
-            {_label(request.strata)} as stratum
+            {_label(request.strata)} as stratum,
+            {_part(request, types)} as part,
+            {_unreadable(request.known_at, types)} as has_unreadable_known_at
         from given
         """
     )
     _refuse_bad_records(connection, request)
+    _start_at_landmark(connection, request)
     whole = connection.execute(
         "select bool_and(time_value = floor(time_value)) and max(time_value) < 2e9 from typed"
     ).fetchall()[0][0]
@@ -203,7 +211,7 @@ def run(
     if figure is not None:
         from dlm.figures.curves import draw_curves
 
-        draw_curves(found, request.unit, request.conf_type, request.confidence_level, figure)
+        draw_curves(found, request, figure)
         print(figure, file=sys.stderr)
 
 
@@ -277,6 +285,45 @@ def _time(column: str, kind: str) -> str:
             "two dates"
         )
     return _number(column, kind)
+
+
+def _part(request: Request, types: dict[str, str]) -> str:
+    """Whether a subject is in the estimates: at_risk, or ended or ungrouped by the landmark."""
+    if request.landmark is None:
+        return "'at_risk'"
+    ungrouped = "false"
+    if request.known_at is not None:
+        known_at = _time(request.known_at, types[request.known_at])
+        ungrouped = f"({known_at} <= {request.landmark!r}) is not true"
+    return (
+        f"case when time_value <= {request.landmark!r} then 'ended' when {ungrouped} "
+        "then 'ungrouped' else 'at_risk' end"
+    )
+
+
+def _unreadable(column: str | None, types: dict[str, str]) -> str:
+    """Whether the column holds something that is no number."""
+    if column is None:
+        return "false"
+    return f"{_label(column)} is not null and {_time(column, types[column])} is null"
+
+
+def _start_at_landmark(connection: duckdb.DuckDBPyConnection, request: Request) -> None:
+    """Keep those at risk after the landmark, with their times from it; the rest are counted.
+
+    Makes temp.left_out (ended, ungrouped): subjects whose time ended by the landmark, and of the
+    others those whose group was not known by then.
+    """
+    connection.execute(
+        "create temp table left_out as select count(*) filter (part = 'ended') as ended,"
+        " count(*) filter (part = 'ungrouped') as ungrouped from typed"
+    )
+    if request.landmark is None:
+        return
+    connection.execute("delete from typed where part <> 'at_risk'")
+    connection.execute("update typed set time_value = time_value - ?", [request.landmark])
+    if not connection.execute("select count(*) from typed").fetchall()[0][0]:
+        raise UsageError(f"nobody is at risk, in a group, after the landmark {request.landmark:g}")
 
 
 def _event(column: str, kind: str) -> str:
@@ -354,8 +401,9 @@ def _refuse_bad_records(connection: duckdb.DuckDBPyConnection, request: Request)
         (f"{known_time} and time_value < 0", f"{request.time} is negative"),
         (f"{known_time} and time_value > {LONGEST}", f"{request.time} is above {LONGEST:g}"),
         ("(had_event in (0, 1)) is not true", f"{request.event} is not 0 or 1"),
-        ("grp is null", f"{request.by} is empty: no group"),
-        ("stratum is null", f"{request.strata} is empty: no stratum"),
+        ("has_unreadable_known_at", f"{request.known_at} is not a number"),
+        ("part = 'at_risk' and grp is null", f"{request.by} is empty: no group"),
+        ("part = 'at_risk' and stratum is null", f"{request.strata} is empty: no stratum"),
     ]
     counts = connection.execute(
         "select "
@@ -497,6 +545,13 @@ def _comparison(
         stratified = _compared(connection, "stratum_counts", ["stratum"], request, names)
         found["strata"] = request.strata
         found |= {f"stratified_{name}": value for name, value in stratified.items()}
+    if request.landmark is not None:
+        ended, ungrouped = connection.execute("from left_out").fetchall()[0]
+        found |= {
+            "landmark": request.landmark,
+            "n_ended_by_landmark": ended,
+            "n_ungrouped_at_landmark": ungrouped,
+        }
     return found
 
 

@@ -14,7 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,12 @@ from dlm.warehouse import NodeOutcome, NodeProgress, close_dbt, run_dbt
 INPUT_SCHEMAS = ("raw", "reference")
 SESSION = "spark"
 """The target that needs nothing but Java; any other reaches a cluster that runs already."""
+_SMALL_INPUTS = 64 * 1024**2
+"""Bytes of Parquet below which compiling queries to machine code costs more than it saves."""
+_QUICK_TO_START = {
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.sql.codegen.wholeStage": "false",
+}
 _SAID = "dlm-spark: "
 """Begins each line that the Spark process says to us; Spark itself may print others."""
 
@@ -52,6 +58,7 @@ def run_on_spark(
     variables: dict[str, Any],
     progress: NodeProgress,
     target: str = SESSION,
+    exclude: Sequence[str] = (),
 ) -> list[NodeOutcome]:
     """Build every model and run every data test on Spark, and bring the tables back.
 
@@ -64,6 +71,7 @@ def run_on_spark(
         variables: dbt variables that differ from the project's.
         progress: told nodes done, nodes in all, and the node's name.
         target: output of the profile: ``spark`` for a session on this machine.
+        exclude: what else than seeds to leave out, in dbt's words.
 
     Returns:
         One outcome per node that ran on Spark.
@@ -82,6 +90,7 @@ def run_on_spark(
         "variables": variables,
         "target": target,
         "data": str(data),
+        "exclude": ["resource_type:seed", *exclude],
         "tables": _write_inputs(work, data / "inputs"),
     }
     log = cache / "logs" / "spark.log"
@@ -135,7 +144,7 @@ def _main() -> None:
             job["variables"],
             lambda done, total, name: _say({"done": done, "total": total, "name": name}),
             target=target,
-            exclude=["resource_type:seed"],
+            exclude=job["exclude"],
         )
     _say({"outcomes": [asdict(outcome) for outcome in outcomes]})
 
@@ -175,6 +184,7 @@ def _session(data: Path) -> Iterator[None]:
     from pyspark.sql import SparkSession
 
     cores = os.cpu_count() or 1
+    inputs = sum(file.stat().st_size for file in (data / "inputs").iterdir())
     settings = {
         "spark.master": f"local[{cores}]",
         "spark.driver.memory": os.environ.get("DLM_SPARK_MEMORY", "3g"),
@@ -186,6 +196,8 @@ def _session(data: Path) -> Iterator[None]:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }
+    if inputs < _SMALL_INPUTS:
+        settings |= _QUICK_TO_START
     builder = SparkSession.builder.appName("dlm")
     for name, value in settings.items():
         builder = builder.config(name, value)

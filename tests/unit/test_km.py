@@ -15,8 +15,10 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from lifelines.statistics import logrank_test
 
 from dlm.cli import main
+from dlm.errors import UsageError
 from dlm.km import UNITS, Request, estimate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -213,6 +215,80 @@ def test_times_that_differ_by_rounding_are_one_time(tmp_path: Path) -> None:
     ]
 
 
+def test_groups_known_later_are_compared_from_a_landmark_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who lived to be operated seems to have gained by it; from the landmark on nobody does."""
+    random = np.random.default_rng(3)
+    times, operated = random.exponential(30, 600).round(1), random.exponential(20, 600).round(1)
+    subjects = pd.DataFrame({"t": times, "e": 1, "k": np.where(operated < times, operated, np.nan)})
+    subjects["g"] = np.where(subjects["k"].notna(), "operated", "not")
+    subjects.to_csv(tmp_path / "late.csv", index=False)
+
+    _, naive, _ = run(capsys, str(tmp_path / "late.csv"), *words("g", "t", "e"))
+    # groups by the landmark: whoever was operated later counts as what was known then
+    subjects.loc[~(subjects["k"] <= 12), "g"] = "not"
+    subjects["k"] = subjects["k"].where(subjects["k"] <= 12, 0)
+    subjects.to_csv(tmp_path / "by12.csv", index=False)
+    asked = [*words("g", "t", "e"), "--landmark", "12", "--known-at", "k"]
+    code, fair, _ = run(capsys, str(tmp_path / "by12.csv"), *asked)
+
+    left = subjects[subjects["t"] > 12]
+    by_lifelines = logrank_test(
+        *(left["t"][left["g"] == group] - 12 for group in ("not", "operated"))
+    )
+    [compared] = blocks_of(fair)["comparison"]
+    assert code == 0
+    assert float(compared["logrank_chi2"]) == pytest.approx(by_lifelines.test_statistic, rel=1e-9)
+    assert float(blocks_of(naive)["comparison"][0]["p"]) < 1e-6 < 0.05 < float(compared["p"])
+    assert (compared["landmark"], compared["n_ended_by_landmark"]) == ("12", str(600 - len(left)))
+    assert sum(int(row["n"]) for row in blocks_of(fair)["summary"]) == len(left)
+
+
+def test_who_has_no_group_at_the_landmark_takes_no_part(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("t,e,g,k\n9,1,,\n10,0,a,1\n11,1,a,10\n12,0,b,3\n20,1,b,10.5\n30,1,a,\n")
+    asked = [str(path), *words("g", "t", "e"), "--landmark", "10"]
+    _, out, _ = run(capsys, *asked, "--known-at", "k")
+    found = blocks_of(out)
+    assert [(row["group"], row["time"]) for row in found["curve"]] == [("a", "1"), ("b", "2")]
+    [told] = found["comparison"]
+    assert (told["n_ended_by_landmark"], told["n_ungrouped_at_landmark"]) == ("2", "2")
+    figure = tmp_path / "t.svg"
+    assert run(capsys, *asked, "--known-at", "k", "--figure", str(figure))[0] == 0
+    for wrong, words_told in (
+        (["--known-at", "e"], "nobody is at risk, in a group, after the landmark"),
+        (["--known-at", "g"], "g is not a number in 5 of 6 rows"),
+        (["--known-at", "x"], "there is no column x"),
+    ):
+        landmark = ["--landmark", "40"] if "nobody" in words_told else []
+        code, _, err = run(capsys, *asked, *landmark, *wrong)
+        assert (code, words_told in err) == (2, True), err
+
+
+def test_names_of_groups_are_drawn_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dlm.figures import curves
+
+    path = tmp_path / "t.csv"
+    figure = tmp_path / "t.svg"
+
+    def draw(group: str) -> None:
+        path.write_text(f"t,e,g\n1,1,b\n2,1,{group}\n", encoding="utf-8")
+        request = Request(str(path), "t", "e", "g")
+        curves.draw_curves(estimate(request, no_warehouse), request, figure)
+
+    draw("_a$b$")
+    # letters are outlines, beside a comment that says them
+    assert "<!-- _a$b$ -->" in figure.read_text(encoding="utf-8")
+    monkeypatch.setattr(curves, "_OTHER_FONTS", ())
+    with pytest.raises(UsageError, match="no font of this machine draws 存残"):
+        draw("残存")
+
+
 def test_landmarks_follow_the_unit(tmp_path: Path) -> None:
     for unit, days in UNITS.items():
         path = tmp_path / "t.csv"
@@ -263,6 +339,9 @@ def test_rows_that_cannot_be_used_are_told(
         (["drop table x", "--time", "t", "--event", "e"], "is neither a query nor"),
         (["ok.csv", "--time", "T2", "--event", "e"], "there is no column T2; there are: t, e, g"),
         (["ok.csv", "--time", "t", "--event", "e", "--strata", "g"], "--strata needs --by"),
+        (["ok.csv", "--time", "t", "--event", "e", "--known-at", "t"], "needs --landmark and --by"),
+        (["ok.csv", "--time", "t", "--event", "e", "--landmark", "-1"], "is a time from 0"),
+        (["ok.csv", "--time", "t", "--event", "e", "--landmark", "nan"], "is a time from 0"),
         (["ok.csv", "--time", "t", "--event", "e", "--confidence", "95"], "a share between"),
         (["ok.csv", "--time", "t", "--event", "e", "--figure", "x.gif"], "an .svg, .png or .pdf"),
         (["twice.csv", "--time", "t", "--event", "e"], "does not name each column once"),
