@@ -13,6 +13,8 @@ from dlm.wording import position
 
 # Sections of the wording, which also give the order: those of patients first.
 REASONS, PARTS = "exclusion_reason", "flow_part"
+# Their sizes are undivided rows (docs/decisions/0030).
+GROUPS = ("all_resected", "some_left")
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,11 @@ class Step:
 def read_flow(connection: duckdb.DuckDBPyConnection) -> list[Step]:
     """`marts.patient_flow` in its order; the boxes themselves are undivided and always shown.
 
-    Reasons for exclusion and parts of a box are small cells where they hold 1 to 4 patients. The
-    reasons of one step add up to what the boxes differ by, so they are protected together; the
-    parts of a box are not, for they overlap, and the sizes of analysis sets and resection groups
-    are undivided rows elsewhere. Reasons that hold nobody are left out.
+    A reason for exclusion or a part of a box is small where 1 to 4 patients are behind it, counted
+    in patients or in lesions. Rows of one division add up, to the box or to what boxes differ by,
+    so they are protected together. What undivided rows give anyway is shown: the primary endpoint's
+    lesions, and the patients of neither resection group beside groups large enough to be shown.
+    Rows that hold nobody are left out.
     """
     found = rows(
         connection, "select * from marts.patient_flow order by step_order, exclusion_reason"
@@ -63,33 +66,43 @@ def read_flow(connection: duckdb.DuckDBPyConnection) -> list[Step]:
 
 
 def _parts(found: Sequence[Row], section: str) -> tuple[Part, ...]:
-    counts = {(row["exclusion_reason"], row["unit"]): row["n"] for row in found if row["n"]}
+    shown = _shown([row for row in found if row["n"]])
     reasons = sorted(
-        {reason for reason, _ in counts},
-        key=lambda reason: ((reason, "patients") not in counts, position(section, reason), reason),
+        {reason for reason, _ in shown},
+        key=lambda reason: ((reason, "patients") not in shown, position(section, reason), reason),
     )
-    patients = [counts.get((reason, "patients")) for reason in reasons]
-    lesions = [counts.get((reason, "lesions")) for reason in reasons]
-    marks = _mark(patients, adds_up=section == REASONS)
     return tuple(
-        Part(
-            reason,
-            "" if patients[cell] is None else show(patients[cell], marks[cell]),
-            "" if lesions[cell] is None else show(lesions[cell], _of_lesions(lesions, marks, cell)),
-        )
-        for cell, reason in enumerate(reasons)
+        Part(reason, shown.get((reason, "patients"), ""), shown.get((reason, "lesions"), ""))
+        for reason in reasons
     )
 
 
-def _mark(patients: Sequence[int | None], adds_up: bool) -> list[Mark]:
-    if not adds_up:
-        return protect(patients)
-    total = sum(count or 0 for count in patients)
-    line = Line(len(patients), tuple(range(len(patients))))
-    return protect([*patients, total], [line], exempt={len(patients)})[:-1]
+def _shown(found: Sequence[Row]) -> dict[tuple[str, str], str]:
+    """Each row's count as shown, by reason and unit."""
+    divisions: dict[tuple[str, str | None], list[Row]] = {}
+    for row in found:
+        divisions.setdefault((row["unit"], row["division"]), []).append(row)
+    shown = {}
+    for (unit, division), here in divisions.items():
+        marks = _mark(here, division)
+        for row, mark in zip(here, marks, strict=True):
+            shown[row["exclusion_reason"], unit] = show(row["n"], mark)
+    return shown
 
 
-def _of_lesions(lesions: Sequence[int | None], marks: Sequence[Mark], cell: int) -> Mark:
-    """So few lesions tell of how few patients they are; more lesions do not."""
-    hidden = marks[cell] is not Mark.SHOWN and is_small(lesions[cell])
-    return Mark.SMALL if hidden else Mark.SHOWN
+def _mark(found: Sequence[Row], division: str | None) -> list[Mark]:
+    """Marks of the rows of one division, or of parts that overlap."""
+    counts = [row["n"] for row in found]
+    hide = {cell for cell, row in enumerate(found) if is_small(row["n_patients"])}
+    if division is None:
+        return protect(counts, hide=hide)
+    groups = [row["n_patients"] for row in found if row["exclusion_reason"] in GROUPS]
+    undivided = division == "truth" or (
+        division == "resection_group"
+        and len(groups) == len(GROUPS)
+        and not any(is_small(size) for size in groups)
+    )
+    if undivided:
+        return [Mark.SHOWN] * len(counts)
+    line = Line(len(counts), tuple(range(len(counts))))
+    return protect([*counts, sum(counts)], [line], exempt={len(counts)}, hide=hide)[:-1]

@@ -72,7 +72,7 @@ create table marts.modality_agreement (
 
 create table marts.patient_flow (
     step_order integer, step varchar, unit varchar, row_type varchar, exclusion_reason varchar,
-    n bigint
+    division varchar, n bigint, n_patients bigint
 );
 
 create table marts.baseline_characteristics (
@@ -283,32 +283,33 @@ select
     0.52 as trial_lower, 0.72 as trial_upper, 'Random effects' as method;
 
 insert into marts.patient_flow values
-    (1, 'registered', 'patients', 'remaining', '', 100),
-    (1, 'registered', 'lesions', 'remaining', '', 500),
-    (2, 'operated', 'patients', 'excluded', 'progression', 27),
-    (2, 'operated', 'patients', 'excluded', 'refusal', 3),
-    (2, 'operated', 'patients', 'excluded', 'other', 10),
-    (2, 'operated', 'lesions', 'excluded', 'progression', 110),
-    (2, 'operated', 'lesions', 'excluded', 'refusal', 20),
-    (2, 'operated', 'lesions', 'excluded', 'other', 60),
-    (2, 'operated', 'patients', 'remaining', '', 60),
-    (2, 'operated', 'lesions', 'remaining', '', 310),
-    (2, 'operated', 'patients', 'of_which', 'complete_preop_imaging', 55),
-    (3, 'dlm', 'patients', 'excluded', 'no_dlm', 30),
-    (3, 'dlm', 'lesions', 'excluded', 'visible_on_ct', 150),
-    (3, 'dlm', 'patients', 'remaining', '', 30),
-    (3, 'dlm', 'lesions', 'remaining', '', 160),
-    (4, 'confirmed_dlm', 'patients', 'excluded', 'no_confirmed_dlm', 6),
-    (4, 'confirmed_dlm', 'lesions', 'excluded', 'mri_visible', 50),
-    (4, 'confirmed_dlm', 'patients', 'remaining', '', 24),
-    (4, 'confirmed_dlm', 'lesions', 'remaining', '', 110),
-    (4, 'confirmed_dlm', 'patients', 'of_which', 'all_resected', 12),
-    (4, 'confirmed_dlm', 'patients', 'of_which', 'some_left', 12),
-    (5, 'evaluable_confirmed_dlm', 'patients', 'excluded', 'no_evaluable_lesion', 0),
-    (5, 'evaluable_confirmed_dlm', 'lesions', 'excluded', 'mri_out_of_window', 12),
-    (5, 'evaluable_confirmed_dlm', 'lesions', 'excluded', 'reference_followup_short', 18),
-    (5, 'evaluable_confirmed_dlm', 'patients', 'remaining', '', 24),
-    (5, 'evaluable_confirmed_dlm', 'lesions', 'remaining', '', 80);
+    (1, 'registered', 'patients', 'remaining', '', null, 100, 100),
+    (1, 'registered', 'lesions', 'remaining', '', null, 500, 100),
+    (2, 'operated', 'patients', 'excluded', 'progression', 'excluded', 27, 27),
+    (2, 'operated', 'patients', 'excluded', 'refusal', 'excluded', 3, 3),
+    (2, 'operated', 'patients', 'excluded', 'other', 'excluded', 10, 10),
+    (2, 'operated', 'lesions', 'excluded', 'progression', 'excluded', 110, 27),
+    (2, 'operated', 'lesions', 'excluded', 'refusal', 'excluded', 20, 3),
+    (2, 'operated', 'lesions', 'excluded', 'other', 'excluded', 60, 10),
+    (2, 'operated', 'patients', 'remaining', '', null, 60, 60),
+    (2, 'operated', 'lesions', 'remaining', '', null, 310, 60),
+    (2, 'operated', 'patients', 'of_which', 'complete_preop_imaging', 'preop_imaging', 55, 55),
+    (3, 'dlm', 'patients', 'excluded', 'no_dlm', 'excluded', 30, 30),
+    (3, 'dlm', 'lesions', 'excluded', 'visible_on_ct', 'excluded', 150, 30),
+    (3, 'dlm', 'patients', 'remaining', '', null, 30, 30),
+    (3, 'dlm', 'lesions', 'remaining', '', null, 160, 30),
+    (4, 'confirmed_dlm', 'patients', 'excluded', 'no_confirmed_dlm', 'excluded', 6, 6),
+    (4, 'confirmed_dlm', 'lesions', 'excluded', 'mri_visible', 'excluded', 50, 20),
+    (4, 'confirmed_dlm', 'patients', 'remaining', '', null, 24, 24),
+    (4, 'confirmed_dlm', 'lesions', 'remaining', '', null, 110, 24),
+    (4, 'confirmed_dlm', 'patients', 'of_which', 'all_resected', 'resection_group', 12, 12),
+    (4, 'confirmed_dlm', 'patients', 'of_which', 'some_left', 'resection_group', 12, 12),
+    (5, 'evaluable_confirmed_dlm', 'patients', 'excluded', 'no_evaluable_lesion', 'excluded', 0, 0),
+    (5, 'evaluable_confirmed_dlm', 'lesions', 'excluded', 'mri_out_of_window', 'excluded', 12, 4),
+    (5, 'evaluable_confirmed_dlm', 'lesions', 'excluded', 'reference_followup_short', 'excluded',
+        18, 9),
+    (5, 'evaluable_confirmed_dlm', 'patients', 'remaining', '', null, 24, 24),
+    (5, 'evaluable_confirmed_dlm', 'lesions', 'remaining', '', null, 80, 24);
 
 insert into marts.baseline_characteristics values
     ('operated', 'overall', 'age_years', '', 'median_iqr', 1, 1, 60, 60, 0, null,

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import re
 
+import duckdb
+import numpy as np
 import pytest
 from fake_warehouse import fake_warehouse
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linprog
 
 from dlm.concordance import Key, read_concordance
-from dlm.disclosure import Line, Mark, protect, show
+from dlm.disclosure import Line, Mark, Subset, protect, show
+from dlm.patient_flow import GROUPS, read_flow
+from dlm.report.results import baseline
 
 SHOWN, SMALL, WITHHELD = Mark.SHOWN, Mark.SMALL, Mark.WITHHELD
 
@@ -106,3 +112,145 @@ def test_concordance_hides_what_the_groups_by_mri_would_reveal() -> None:
     visible = ("ct_gone_mri_visible", "disposition")
     assert found[Key(*visible, "resected")].mark is SMALL
     assert found[Key(*visible, "left_in_place")].mark is WITHHELD
+
+
+def test_what_is_to_be_hidden_takes_a_partner_with_it() -> None:
+    marks = protect([31, 6, 10, 15], [Line(0, (1, 2, 3))], exempt={0}, hide={1})
+    assert marks == [SHOWN, WITHHELD, WITHHELD, SHOWN]
+
+
+def test_a_subset_of_nobody_reveals_what_adds_up_with_it() -> None:
+    # Two sets by two levels; all 12 of the inner set are in the second level of the outer one.
+    counts = [20, 0, 20, 12, 0, 12]
+    lines = [Line(0, (1, 2)), Line(3, (4, 5))]
+    assert protect(counts, lines, {0, 3}, subsets=[Subset(4, 1), Subset(5, 2)]) == [SHOWN] * 6
+    counts = [20, 3, 17, 12, 1, 11]
+    marks = protect(counts, lines, {0, 3}, subsets=[Subset(4, 1), Subset(5, 2)])
+    assert marks == [SHOWN, SMALL, WITHHELD, SHOWN, SMALL, WITHHELD]
+
+
+def test_the_flow_hides_lesions_of_few_patients_and_what_they_could_be_subtracted_from() -> None:
+    steps = {step.name: step for step in read_flow(fake_warehouse())}
+    evaluable = {part.reason: part.lesions for part in steps["evaluable_confirmed_dlm"].excluded}
+    assert evaluable == {"mri_out_of_window": "–", "reference_followup_short": "–"}
+    operated = {part.reason: part.lesions for part in steps["operated"].excluded}
+    assert operated == {"progression": "110", "refusal": "–", "other": "–"}
+
+
+NESTED = ("registered", "operated", "dlm", "confirmed_dlm")
+COHORTS = (*((name, "overall") for name in NESTED), *((NESTED[3], name) for name in GROUPS))
+LEVELS = ("F", "M")
+
+
+def baseline_of(patients: list[tuple[int, str, str]]) -> duckdb.DuckDBPyConnection:
+    """Table 1's mart of patients: how far each got, the resection group, the level or missing."""
+    connection = duckdb.connect()
+    connection.execute("create schema marts")
+    connection.execute(
+        "create table marts.baseline_characteristics (analysis_set varchar, group_name varchar,"
+        " characteristic varchar, level varchar, statistic varchar, characteristic_order integer,"
+        " level_order integer, n bigint, n_total bigint, n_missing bigint, percent double)"
+    )
+    for analysis_set, group in COHORTS:
+        here = [
+            level
+            for reached, of_group, level in patients
+            if reached >= NESTED.index(analysis_set) and group in ("overall", of_group)
+        ]
+        missing = here.count("")
+        for order, level in enumerate(LEVELS):
+            known = len(here) - missing
+            connection.execute(
+                "insert into marts.baseline_characteristics values"
+                " (?, ?, 'sex', ?, 'n_percent', 1, ?, ?, ?, ?, ?)",
+                [
+                    *(analysis_set, group, level, order, here.count(level), len(here), missing),
+                    100 * here.count(level) / known if known else None,
+                ],
+            )
+    return connection
+
+
+def assert_nothing_can_be_worked_out(connection: duckdb.DuckDBPyConnection) -> None:
+    """Table 1 as printed, against a reader with linear programming.
+
+    Known are the sizes of the undivided columns, the sums down each column, that the groups and
+    those of neither make up all with a confirmed DLM, and that each set is part of the one before.
+    """
+    printed: dict[str, list[list[str]]] = {}
+    table = baseline(connection)
+    sizes = [re.split(r"n\s=\s", column.en)[1] for column in table.columns[1:]]
+    for line in table.lines:
+        if not line.cells:
+            title = line.label.en
+        elif line.indent:
+            printed.setdefault(title, []).append([cell.en.split(" (")[0] for cell in line.cells])
+    assert printed and len(sizes) == len(COHORTS)
+    for levels in printed.values():
+        rows = [sizes, *levels]
+        cells = [(row, column) for row in range(len(rows)) for column in range(len(COHORTS))]
+        place = {cell: number for number, cell in enumerate(cells)}
+        bounds = [known_range(rows[row][column]) for row, column in cells]
+        equal, at_most = [], []
+        for column in range(len(COHORTS)):
+            line = np.zeros(len(cells))
+            line[place[0, column]] = -1
+            line[[place[row, column] for row in range(1, len(rows))]] = 1
+            equal.append(line)
+        for row in range(len(rows)):
+            pairs = [((row, 1), (row, 0)), ((row, 2), (row, 1)), ((row, 3), (row, 2))]
+            for inner, outer in pairs:
+                line = np.zeros(len(cells))
+                line[place[inner]], line[place[outer]] = 1, -1
+                at_most.append(line)
+            line = np.zeros(len(cells))
+            line[[place[row, 4], place[row, 5]]], line[place[row, 3]] = 1, -1
+            at_most.append(line)
+        free = [
+            cell
+            for cell in cells
+            if rows[cell[0]][cell[1]] not in ("<5", "–") and cell[0] and cell[1]
+        ]
+        for cell in cells:
+            if rows[cell[0]][cell[1]] != "<5" or not free:
+                continue
+            aim = np.zeros(len(cells))
+            aim[place[cell]] = 1
+            ends = [
+                linprog(sign * aim, at_most, np.zeros(len(at_most)), equal,
+                        np.zeros(len(equal)), bounds)
+                for sign in (1, -1)
+            ]  # fmt: skip
+            assert all(end.success for end in ends)
+            lowest, highest = np.ceil(ends[0].fun - 1e-6), np.floor(-ends[1].fun + 1e-6)
+            assert lowest < highest or lowest == 0, (cell, lowest, rows)
+
+
+def known_range(printed: str) -> tuple[int, int | None]:
+    if printed == "<5":
+        return 0, 4
+    if printed == "–":
+        return 5, None
+    return int(printed.replace(",", "")), int(printed.replace(",", ""))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from((0, 1, 2, 3, 3, 3)),
+            st.sampled_from((*GROUPS, *GROUPS, *GROUPS, "neither")),
+            st.sampled_from(("F", "F", "F", "M", "M", "")),
+        ),
+        min_size=20,
+        max_size=70,
+    )
+)
+def test_no_small_count_of_table_1_can_be_worked_out(patients: list[tuple[int, str, str]]) -> None:
+    assert_nothing_can_be_worked_out(baseline_of(patients))
+
+
+def test_no_small_count_of_the_seeds_table_1_can_be_worked_out(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    assert_nothing_can_be_worked_out(warehouse)

@@ -1,7 +1,7 @@
 -- One row per step, unit, row type and reason: the flow of the report, for patients and for
 -- lesions. What remains at one step is what remains at the next and what is excluded there;
--- patients are counted, never subtracted (TRIAL rule 5). Rows `of_which` break down what remains
--- and may overlap.
+-- patients are counted, never subtracted (TRIAL rule 5). Rows `of_which` break down what remains;
+-- those of one division make it up, those of none overlap.
 with
 
 patients as (
@@ -52,7 +52,9 @@ remaining as (
         units.unit,
         'remaining' as row_type,
         '' as exclusion_reason,
-        count(unit_steps.unit_id) as n
+        cast(null as string) as division,
+        count(unit_steps.unit_id) as n,
+        count(distinct unit_steps.patient_id) as n_patients
     from steps
     cross join units
     left join unit_steps
@@ -66,7 +68,9 @@ excluded as (
         unit_steps.unit,
         'excluded' as row_type,
         unit_steps.exclusion_reason,
-        count(*) as n
+        'excluded' as division,
+        count(*) as n,
+        count(distinct unit_steps.patient_id) as n_patients
     from steps
     inner join unit_steps
         on steps.step_order = unit_steps.last_step + 1
@@ -85,18 +89,21 @@ patient_parts as (
     select
         1 as step_order,
         'not_eligible' as part,
+        cast(null as string) as division,
         count(case when not is_eligible then 1 end) as n
     from patients
     union all
     select
         1 as step_order,
         'withdrawn' as part,
+        cast(null as string) as division,
         count(withdrawal_date) as n
     from patients
     union all
     select
         2 as step_order,
         'complete_preop_imaging' as part,
+        'preop_imaging' as division,
         count(case when has_complete_preop_imaging then 1 end) as n
     from patients
     where is_operated
@@ -104,6 +111,7 @@ patient_parts as (
     select
         2 as step_order,
         'incomplete_preop_imaging' as part,
+        'preop_imaging' as division,
         count(case when not coalesce(has_complete_preop_imaging, false) then 1 end) as n
     from patients
     where is_operated
@@ -111,6 +119,7 @@ patient_parts as (
     select
         2 as step_order,
         'recurrence_before_day_0' as part,
+        cast(null as string) as division,
         count(without_rfs.patient_id) as n
     from patients
     inner join without_rfs
@@ -120,12 +129,14 @@ patient_parts as (
     select
         3 as step_order,
         'with_mri_visible_dlm' as part,
+        cast(null as string) as division,
         count(*) as n
     from patients_with_mri_visible
     union all
     select
         4 as step_order,
         'with_mri_visible_dlm' as part,
+        cast(null as string) as division,
         count(*) as n
     from patients
     inner join patients_with_mri_visible
@@ -135,6 +146,7 @@ patient_parts as (
     select
         4 as step_order,
         'all_resected' as part,
+        'resection_group' as division,
         count(case when resection_group = 'all_resected' then 1 end) as n
     from patients
     where has_confirmed_dlm
@@ -142,6 +154,7 @@ patient_parts as (
     select
         4 as step_order,
         'some_left' as part,
+        'resection_group' as division,
         count(case when resection_group = 'some_left' then 1 end) as n
     from patients
     where has_confirmed_dlm
@@ -149,6 +162,7 @@ patient_parts as (
     select
         4 as step_order,
         'neither_group' as part,
+        'resection_group' as division,
         count(case when resection_group is null then 1 end) as n
     from patients
     where has_confirmed_dlm
@@ -159,18 +173,22 @@ lesion_parts as (
         select
             4 as step_order,
             '{{ disposition }}' as part,
-            count(case when coalesce(disposition, 'missing') = '{{ disposition }}' then 1 end) as n
+            'disposition' as division,
+            count(*) as n,
+            count(distinct patient_id) as n_patients
         from lesions
-        where is_confirmed_dlm
+        where is_confirmed_dlm and coalesce(disposition, 'missing') = '{{ disposition }}'
         union all
     {% endfor %}
     {% for truth in ['nonviable', 'viable'] %}
         select
             5 as step_order,
             '{{ truth }}' as part,
-            count(case when reference_verdict = '{{ truth }}' then 1 end) as n
+            'truth' as division,
+            count(*) as n,
+            count(distinct patient_id) as n_patients
         from lesions
-        where is_confirmed_dlm and is_evaluable
+        where is_confirmed_dlm and is_evaluable and reference_verdict = '{{ truth }}'
         {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),
@@ -181,7 +199,9 @@ of_which as (
         'patients' as unit,
         'of_which' as row_type,
         part as exclusion_reason,
-        n
+        division,
+        n,
+        n as n_patients
     from patient_parts
     union all
     select
@@ -189,7 +209,9 @@ of_which as (
         'lesions' as unit,
         'of_which' as row_type,
         part as exclusion_reason,
-        n
+        division,
+        n,
+        n_patients
     from lesion_parts
 ),
 
@@ -210,7 +232,9 @@ select
     flow.unit,
     flow.row_type,
     flow.exclusion_reason,
-    cast(flow.n as bigint) as n
+    flow.division,
+    cast(flow.n as bigint) as n,
+    cast(flow.n_patients as bigint) as n_patients
 from flow
 inner join steps
     on flow.step_order = steps.step_order

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import duckdb
@@ -196,7 +197,7 @@ def flow(connection: duckdb.DuckDBPyConnection) -> Table:
             )
     return Table(
         "table-flow",
-        Text("Flow of patients and lesions", "患者と病変の流れ"),
+        Text("Each step, and who was left out on the way to it", "各段階の対象と除外理由"),
         (Text("Step", "段階"), Text("Patients", "患者"), Text("Lesions", "病変")),
         tuple(lines),
         note=SMALL_CELLS,
@@ -507,7 +508,10 @@ def published(connection: duckdb.DuckDBPyConnection) -> Table:
         lines += [_claim(here[claim]) for claim in _in_order("claim", set(here))]
     return Table(
         "table-published",
-        Text("Published against computed", "公表値と計算値"),
+        Text(
+            "Each published figure and what this build computes",
+            "公表された各数値と本ビルドの計算値",
+        ),
         (
             Text("Claim", "記載"),
             Text("Published", "公表値"),
@@ -604,8 +608,9 @@ def _mark_baseline(
 ) -> dict[Cell, Mark]:
     """Marks of every count of Table 1; the size of a column is under ("", "").
 
-    Sums a reader can make: the levels and the missing of a column, and the two resection groups
-    beside all patients with a confirmed DLM (some of whom may be in neither group).
+    What a reader can combine: the levels and the missing of a column add up to its size; the two
+    resection groups and the few patients of neither to all with a confirmed DLM; and each of the
+    sets is part of the one before.
     """
     counts: dict[Cell, int] = {(cohort, "", ""): sizes[cohort] for cohort in cohorts}
     listed = {cell[1] for cell, row in by_cell.items() if row["n_missing"]}
@@ -635,10 +640,17 @@ def _mark_baseline(
             for cell in order
             if cell[0] == whole and all((group, *cell[1:]) in place for group in groups)
         ]
+    nested = [
+        disclosure.Subset(place[inner, *cell[1:]], place[cell])
+        for outer, inner in itertools.pairwise(_COHORTS[:4])
+        for cell in order
+        if cell[0] == outer and (inner, *cell[1:]) in place
+    ]
     marks = protect(
         [counts[cell] for cell in order],
         [*across, *down],
         exempt={place[cohort, "", ""] for cohort in cohorts if cohort[1] == "overall"},
+        subsets=nested,
     )
     return dict(zip(order, marks, strict=True))
 
