@@ -89,7 +89,8 @@ select
     coalesce(operations.is_operated, false) as is_operated,
     case
         when operations.is_operated then null
-        when operations.says_performed then 'surgery_date_missing'
+        when operations.has_undated_stage then 'surgery_date_missing'
+        when operations.has_unnumbered_stage then 'stage_missing'
         when not registrations.is_eligible then 'not_eligible'
         when registrations.withdrawal_date is not null then 'withdrawn'
         when visits.has_recurrence then 'progression'

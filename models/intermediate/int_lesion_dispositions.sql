@@ -3,26 +3,30 @@ with
 dispositions as (
     select *
     from {{ ref('int_dispositions') }}
-    where is_counted_stage
+    where is_counted_stage and lesion_id is not null
 ),
 
-final_stages as (
+-- What was taken out stays out, so the first resection stands whatever a later stage says; else the
+-- last stage that says anything, else the last one.
+ranked as (
     select
-        lesion_id,
-        max(stage) as stage
+        *,
+        row_number() over (
+            partition by lesion_id
+            order by
+                case when action = 'resected' then 1 when action is not null then 2 else 3 end,
+                case when action = 'resected' then stage else -stage end,
+                record_key
+        ) as standing
     from dispositions
-    group by lesion_id
 )
 
 select
-    dispositions.lesion_id,
-    dispositions.patient_id,
-    dispositions.action as disposition,
-    dispositions.stage as disposition_stage,
-    dispositions.surgery_date as disposition_date,
-    dispositions.specimen_id
-from final_stages
-inner join dispositions
-    on
-        final_stages.lesion_id = dispositions.lesion_id
-        and final_stages.stage = dispositions.stage
+    lesion_id,
+    patient_id,
+    action as disposition,
+    stage as disposition_stage,
+    surgery_date as disposition_date,
+    specimen_id
+from ranked
+where standing = 1

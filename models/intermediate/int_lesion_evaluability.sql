@@ -13,8 +13,8 @@ reasoned as (
         case
             when not imaging.is_operated then 'no_surgery'
             {%- for name in ['ct', 'mri'] %}
-            when imaging.{{ name }}_verdict in ('not_done', 'missing') then '{{ name }}_not_done'
-            when imaging.{{ name }}_verdict = 'not_evaluable' then '{{ name }}_not_evaluable'
+            when imaging.{{ name }}_verdict in ('not_done', 'missing', 'not_evaluable')
+                then '{{ name }}_' || imaging.{{ name }}_verdict
             when not coalesce(imaging.{{ name }}_conditions_met, false)
                 then '{{ name }}_conditions_not_met'
             when not coalesce(imaging.{{ name }}_in_time, false) then '{{ name }}_out_of_window'

@@ -6,7 +6,9 @@ plans as (
     select
         patient_id,
         max(planned_stages) as planned_stages,
-        max(case when performed = 'yes' then 1 else 0 end) = 1 as says_performed
+        max(case when performed = 'yes' and surgery_date is null then 1 else 0 end) = 1
+            as has_undated_stage,
+        max(case when is_performed and stage is null then 1 else 0 end) = 1 as has_unnumbered_stage
     from surgeries
     group by patient_id
 ),
@@ -25,7 +27,8 @@ counted as (
 select
     plans.patient_id,
     counted.patient_id is not null as is_operated,
-    plans.says_performed,
+    plans.has_undated_stage,
+    plans.has_unnumbered_stage,
     cast(plans.planned_stages as integer) as planned_stages,
     cast(coalesce(counted.n_stages_performed, 0) as integer) as n_stages_performed,
     counted.first_surgery_date,

@@ -12,7 +12,8 @@ judged as (
     select
         *,
         coalesce(performed = 'yes' and surgery_date is not null, false) as is_performed,
-        planned_stages is null or stage <= planned_stages as is_planned
+        -- A stage without a number is of no plan: nothing can be told to stand before or after it.
+        stage is not null and (planned_stages is null or stage <= planned_stages) as is_planned
     from within_cutoff
 )
 

@@ -48,5 +48,14 @@
             'when': {'action': 'left_in_place'},
             'checks': [{'kind': 'null', 'column': 'specimen_id'}],
         },
+        {
+            'id': 'SU20',
+            'when': {'action': ['left_in_place', 'ablated']},
+            'applies': 'is_performed',
+            'violated': 'resected_at_stage < stage',
+            'evidence': ['action', 'stage', 'resected_at_stage'],
+            'column': 'action',
+            'needs': ['disposition', 'surgery'],
+        },
     ]) }}
 {%- endmacro %}

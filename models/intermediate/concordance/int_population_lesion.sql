@@ -53,7 +53,7 @@ select
     coalesce(patients.region, 'unknown') as region,
     coalesce(patients.data_centre, 'unknown') as data_centre,
     coalesce(members.disposition, 'missing') as disposition,
-    coalesce(members.size_band, 'unknown') as size_band,
+    members.size_band,
     case
         when members_per_patient.n_lesions = 1 then '1'
         when members_per_patient.n_lesions <= 4 then '2-4'

@@ -37,6 +37,19 @@ specimens_in_time as (
             true
         )
     group by records.record_key
+),
+
+resections as (
+    select
+        records.lesion_id,
+        min(records.stage) as resected_at_stage
+    from records
+    inner join stages
+        on
+            records.patient_id = stages.patient_id
+            and records.stage = stages.stage
+    where records.action = 'resected' and stages.is_performed and records.lesion_id is not null
+    group by records.lesion_id
 )
 
 select
@@ -52,6 +65,7 @@ select
     ---------- beside its stage, specimens and reads
     stages.surgery_date,
     coalesce(stages.is_performed, false) as is_performed,
+    resections.resected_at_stage,
     coalesce(specimens_in_time.n_specimens, 0) as n_specimens_in_time,
     coalesce(lesions.n_specimens, 0) as n_specimens,
     coalesce(
@@ -65,3 +79,4 @@ left join stages
         records.patient_id = stages.patient_id
         and records.stage = stages.stage
 left join specimens_in_time on records.record_key = specimens_in_time.record_key
+left join resections on records.lesion_id = resections.lesion_id

@@ -335,6 +335,13 @@ def _single_stage(frame: pd.DataFrame, scene: Scene) -> pd.Series:
     return alone & (frame["performed"] == "yes") & (frame["planned_stages"] == 1)
 
 
+def _operated_twice(frame: pd.DataFrame, scene: Scene) -> pd.Series:
+    """Patients whose second stage was performed."""
+    stages = scene.tables["surgery"]
+    second = stages[(stages["stage"] == 2) & (stages["performed"] == "yes")]
+    return frame["patient_id"].isin(set(second["patient_id"]))
+
+
 def _measured_at_baseline(frame: pd.DataFrame, scene: Scene) -> pd.Series:
     """Records of lesions that a baseline CT measured."""
     reads = scene.tables["read"]
@@ -1213,6 +1220,19 @@ SURGERY: dict[str, Fault] = {
         lambda record: {"specimen_id": f"{record['patient_id']}-S9"},
         who="without_dlm",
         where=_is(action="left_in_place"),
+    ),
+    "resected_then_left": Fault(
+        "SU20",
+        "disposition",
+        "action",
+        "resected at the first stage, left at the second",
+        _set(stage=2.0, action="left_in_place", action_reason="", specimen_id=""),
+        act="add",
+        who="without_dlm",
+        where=_all_of(
+            _is(action="resected"), _at_most("stage", 1), _alone(*LESION), _operated_twice
+        ),
+        touches="the truth of the lesion: whether its resection stands",
     ),
     "formula_text": Fault(
         "GN13",

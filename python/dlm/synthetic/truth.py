@@ -76,8 +76,17 @@ def _stages(surgery: pd.DataFrame) -> pd.DataFrame:
 
 
 def _final_dispositions(disposition: pd.DataFrame, stages: pd.DataFrame) -> pd.DataFrame:
-    """The disposition standing at day 0: that of the greatest stage performed (rule 3)."""
-    last = disposition.sort_values([*LESION, "stage"]).drop_duplicates(LESION, keep="last")
+    """The disposition standing at day 0 (rule 3).
+
+    That of the greatest stage performed that tells one; what was resected stays so, from the first
+    stage that resected it.
+    """
+    removed = (disposition["action"] == "resected").to_numpy()
+    ranked = disposition.assign(
+        _weight=removed * 2 + (disposition["action"] != ""),
+        _order=np.where(removed, -disposition["stage"], disposition["stage"]),
+    )
+    last = ranked.sort_values([*LESION, "_weight", "_order"]).drop_duplicates(LESION, keep="last")
     last = last[last["patient_id"].isin(stages["patient_id"])]
     return last[[*LESION, "action", "stage"]].rename(
         columns={"action": "disposition", "stage": "disposition_stage"}
@@ -271,7 +280,8 @@ def _evaluable(lesions: pd.DataFrame) -> pd.DataFrame:
             ("out_of_window", ~(days <= PREOP_WINDOW_DAYS)),
             ("conditions_not_met", (frame[f"{name}_conditions"] != "yes").to_numpy()),
             ("not_evaluable", (verdict == "not_evaluable").to_numpy()),
-            ("not_done", verdict.isin(["not_done", "missing"]).to_numpy()),
+            ("missing", (verdict == "missing").to_numpy()),
+            ("not_done", (verdict == "not_done").to_numpy()),
         ):
             reasons.append(pd.Series(text(len(frame), f"{name}_{label}")))
             tests.append(np.asarray(test))
