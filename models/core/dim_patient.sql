@@ -47,12 +47,13 @@ visits as (
     group by patient_id
 ),
 
-last_contacts as (
+ends as (
     select
         patient_id,
-        max(event_date) as last_contact_date
+        max(case when kind = 'last_contact' then event_date end) as last_contact_date,
+        max(case when kind = 'death' then 1 else 0 end) = 1 as has_died
     from {{ ref('int_endpoint_sources') }}
-    where kind = 'last_contact'
+    where kind in ('last_contact', 'death')
     group by patient_id
 )
 
@@ -94,7 +95,7 @@ select
         when not registrations.is_eligible then 'not_eligible'
         when registrations.withdrawal_date is not null then 'withdrawn'
         when visits.has_recurrence then 'progression'
-        when outcomes.death_date is not null then 'died'
+        when ends.has_died then 'died'
         when operations.patient_id is not null then 'not_performed'
         else 'no_surgery_record'
     end as not_operated_reason,
@@ -124,7 +125,7 @@ select
 
     ---------- outcome
     visits.last_imaging_date,
-    last_contacts.last_contact_date,
+    ends.last_contact_date,
     outcomes.death_date,
     outcomes.death_cause
 from registrations
@@ -133,5 +134,5 @@ left join operations on registrations.patient_id = operations.patient_id
 left join lesions on registrations.patient_id = lesions.patient_id
 left join resection_groups on registrations.patient_id = resection_groups.patient_id
 left join visits on registrations.patient_id = visits.patient_id
-left join last_contacts on registrations.patient_id = last_contacts.patient_id
+left join ends on registrations.patient_id = ends.patient_id
 left join outcomes on registrations.patient_id = outcomes.patient_id

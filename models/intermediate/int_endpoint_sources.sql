@@ -76,6 +76,40 @@ deaths as (
     where death_date is not null
 ),
 
+-- A death that no date is told of is an event all the same: who is dead is not censored alive.
+undated_deaths as (
+    select
+        patient_id,
+        'outcome' as srcdom,
+        patient_id as srcseq
+    from outcomes
+    where is_undated_death
+    union all
+    select
+        findings.patient_id,
+        'followup' as srcdom,
+        {{ finding_reference('findings.') }} as srcseq
+    from findings
+    left join outcomes on findings.patient_id = outcomes.patient_id
+    where
+        findings.vital_status = 'dead'
+        and not coalesce(outcomes.is_death_dated, false)
+),
+
+deaths_without_a_date as (
+    select
+        patient_id,
+        'death' as kind,
+        cast(null as date) as event_date,
+        cast(null as date) as date_lower,
+        cast(null as date) as date_upper,
+        cast(null as string) as date_precision,
+        srcdom,
+        'vital_status' as srcvar,
+        srcseq
+    from undated_deaths
+),
+
 last_contacts as (
     select
         patient_id,
@@ -91,23 +125,28 @@ last_contacts as (
     where last_contact_date is not null
 ),
 
--- Without an outcome form the visits tell when the patient was last seen.
-visits as (
+-- Whoever came to a visit or was imaged was alive on that day; a visit that tells a death was not
+-- the patient's.
+contacts as (
+    {%- for column, condition in [
+        ('visit_date', "coalesce(vital_status, 'alive') <> 'dead'"), ('imaging_date', 'true'),
+    ] %}
     select
-        findings.patient_id,
+        patient_id,
         'last_contact' as kind,
-        findings.visit_date as event_date,
-        findings.visit_date_lower as date_lower,
-        findings.visit_date_upper as date_upper,
-        findings.visit_date_precision as date_precision,
+        {{ column }} as event_date,
+        {{ column }}_lower as date_lower,
+        {{ column }}_upper as date_upper,
+        {{ column }}_precision as date_precision,
         'followup' as srcdom,
-        'visit_date' as srcvar,
-        {{ finding_reference('findings.') }} as srcseq
+        '{{ column }}' as srcvar,
+        {{ finding_reference() }} as srcseq
     from findings
-    left join last_contacts on findings.patient_id = last_contacts.patient_id
-    where
-        findings.visit_date is not null
-        and last_contacts.patient_id is null
+    where {{ column }} is not null and {{ condition }}
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
 ),
 
 candidates as (
@@ -117,9 +156,11 @@ candidates as (
     union all
     select * from deaths
     union all
+    select * from deaths_without_a_date
+    union all
     select * from last_contacts
     union all
-    select * from visits
+    select * from contacts
 )
 
 select

@@ -2,12 +2,19 @@ with
 
 {{ united('followup') }}
 
+-- A visit after the cut-off may tell what happened before it: the record stays for that.
 within_cutoff as (
     select
         *,
         coalesce(recurrence = 'yes', false) as says_recurrence
     from kept
-    where {{ within_cutoff('visit_date') }}
+    where
+        {{ within_cutoff('visit_date') }}
+        {%- if cutoff_date() %}
+        {%- for column in ['imaging_date', 'recurrence_date', 'later_treatment_date'] %}
+        or {{ column }} <= {{ cutoff_date() }}
+        {%- endfor %}
+        {%- endif %}
 ),
 
 -- A recurrence is dated by its own date, else by the imaging, else by the visit that tells it.
@@ -52,11 +59,11 @@ select
     lesion_no,
 
     ---------- visit
-    visit_date,
-    visit_date_lower,
-    visit_date_upper,
-    visit_date_precision,
-    vital_status,
+    {%- for part in ['', '_lower', '_upper', '_precision'] %}
+    case when {{ within_cutoff('visit_date') }} then visit_date{{ part }} end
+        as visit_date{{ part }},
+    {%- endfor %}
+    case when {{ within_cutoff('visit_date') }} then vital_status end as vital_status,
 
     ---------- imaging of the liver
     {{ until_cutoff('imaging_date') }} as imaging_date,

@@ -11,7 +11,12 @@ known as (
 select
     patient_id,
 
-    ---------- death: its date makes it one, whatever the status says
+    ---------- death: its date makes it one, whatever the status says; so does the status alone,
+    ---------- on a day unknown, unless the patient was seen after the cut-off
+    death_date is not null as is_death_dated,
+    coalesce(vital_status = 'dead', false)
+    and death_date is null
+    and {{ within_cutoff('last_contact_date') }} as is_undated_death,
     {{ until_cutoff('death_date') }} as death_date,
     death_date_lower,
     death_date_upper,

@@ -138,7 +138,8 @@ ranked_censorings as (
         *,
         row_number() over (
             partition by patient_id, paramcd, dating
-            order by adt desc, source_order asc, srcdom asc, srcvar asc, srcseq asc
+            -- of one day the outcome form before a visit
+            order by adt desc, source_order asc, srcdom desc, srcvar asc, srcseq asc
         ) as censoring_order
     from candidates
     where purpose = 'censoring' and adt is not null and (adt >= startdt or not censors_at_origin)
@@ -329,6 +330,8 @@ select
 
     ---------- why there is no time
     case
+        when ending = 'undated_event' then 'event_undated'
+        when ending = 'no_source' then 'no_contact'
         when aval is null then 'missing_time'
         when
             aval < 0 and ending in ('event', 'competing') and event_kind like '%recurrence%'

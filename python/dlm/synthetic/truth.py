@@ -346,10 +346,23 @@ def _patients(
 def _endpoints(
     patients: pd.DataFrame, followup: pd.DataFrame, outcome: pd.DataFrame
 ) -> pd.DataFrame:
-    """RFS and OS in days from day 0, with event flags; ``nan`` where there is no row (rule 6)."""
+    """RFS and OS in days from day 0, with event flags; ``nan`` where there is no row (rule 6).
+
+    Who is said to be dead without any date of death has an event on a day unknown, and no time
+    unless another event came first.
+    """
     frame = patients.merge(
-        outcome[["patient_id", "death_date", "last_contact_date"]], on="patient_id", how="left"
+        outcome[["patient_id", "death_date", "last_contact_date", "vital_status"]],
+        on="patient_id",
+        how="left",
     )
+    lived = followup[followup["vital_status"] != "dead"]
+    seen = lived.groupby("patient_id")["visit_date"].max().rename("last_visit_date")
+    frame = frame.merge(seen.reset_index(), on="patient_id", how="left")
+    told_dead = set(followup.loc[followup["vital_status"] == "dead", "patient_id"])
+    is_dead = (frame["vital_status"] == "dead") | frame["patient_id"].isin(told_dead)
+    undated = (is_dead & frame["death_date"].isna()).to_numpy()
+    frame = frame.drop(columns="vital_status")
     recurred = followup[followup["recurrence"] == "yes"]
     first = recurred.groupby("patient_id")["recurrence_date"].min().rename("recurrence_date")
     imaged = followup.groupby("patient_id")["imaging_date"].max().rename("last_imaging_date")
@@ -362,10 +375,13 @@ def _endpoints(
     frame["recurrence_before_day_zero"] = too_early
     frame["rfs_event"] = ~np.isnan(event)
     days = np.where(np.isnan(event), assessed, event) - origin
-    frame["rfs_days"] = np.where(too_early, np.nan, days)
+    frame["rfs_days"] = np.where(too_early | (undated & np.isnan(event)), np.nan, days)
     death = frame["death_date"].to_numpy()
     frame["os_event"] = ~np.isnan(death)
-    frame["os_days"] = np.where(np.isnan(death), frame["last_contact_date"], death) - origin
+    contact = np.fmax(frame["last_contact_date"].to_numpy(), frame["last_visit_date"].to_numpy())
+    contact = np.fmax(contact, frame["last_imaging_date"].to_numpy())
+    days = np.where(np.isnan(death), contact, death) - origin
+    frame["os_days"] = np.where(undated, np.nan, days)
     return frame
 
 
