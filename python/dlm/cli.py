@@ -214,7 +214,7 @@ def _parser() -> argparse.ArgumentParser:
 
     bench = add("bench", _bench, "measure, with a peer in the same run")
     bench.add_argument(
-        "what", choices=["overhead", "load", "parity", "coverage", "survival", "scale"]
+        "what", choices=["overhead", "checks", "load", "parity", "coverage", "survival", "scale"]
     )
     bench.add_argument("--runs", type=int, default=5)
     bench.add_argument("--rows", type=int, default=5_000_000, help="records (load)")
@@ -564,6 +564,13 @@ def _bench(options: argparse.Namespace) -> int:
         if options.subjects < 100 or options.runs < 1:
             raise UsageError("--subjects is a whole number from 100, --runs one from 1")
         return survival(options.subjects, options.runs, options.json)
+
+    if options.what == "checks":
+        from dlm.checks_bench import checks
+
+        if options.runs < 1:
+            raise UsageError("--runs is a whole number from 1")
+        return checks(find_places(), options.runs, options.json)
 
     if options.what == "scale":
         from dlm.scale_bench import scale

@@ -20,10 +20,12 @@ import mutation
 import pytest
 import rule_harness
 
+from dlm import store
 from dlm.synthetic import write_trial
-from dlm.workflow import gate, log, snapshots
+from dlm.workflow import gate, locks, log, snapshots
 from dlm.workflow.account import Account
 from dlm.workflow.findings import Filters, read_queries
+from dlm.workflow.tables import COLUMNS
 from dlm.workflow.waivers import approve, waive
 
 SEED, SCALE = 7, 0.15
@@ -62,6 +64,12 @@ BROKEN = {
     3: ((0, 1), "new open resolved resolved resolved"),
     4: ((4,), "- - - - new"),
 }
+# A specimen of a lesion that is counted: viable, and from the fourth delivery on not.
+LESION = "JP06-004-L04"
+CORRECTED = (
+    "JP06-004,JP06-004-S1-8,4,2019/10/01,はい,有,19,18,63,0,0.4,2",
+    "JP06-004,JP06-004-S1-8,4,2019/10/01,はい,無,0,37,63,0,,1",
+)
 WAIVED = {"JP06-004": date(2025, 12, 31), "JP07-001": date(2025, 12, 31), "JP07-002": DAYS[2]}
 
 
@@ -109,6 +117,8 @@ def edited(form: str, records: list[str], number: int) -> list[str]:
         fields = kept[at].split(",")
         fields[5:7] = ["無", "20"]
         kept[at] = ",".join(fields)
+    if number >= 3:
+        kept = [line.replace(*CORRECTED) for line in kept]
     for line, (deliveries, _) in BROKEN.items():
         if number in deliveries:
             kept[line - 2] += ",x"
@@ -133,22 +143,40 @@ def run_models(mutated: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
     nodes = json.loads((target / "manifest.json").read_text(encoding="utf-8"))["nodes"]
     ran = json.loads((target / "run_results.json").read_text(encoding="utf-8"))["results"]
 
-    def run() -> None:
+    def run(model: str = "", written: str = "", instead: str = "") -> None:
+        """Make every model; of one of them, some of its SQL is written otherwise."""
         connection = duckdb.connect(str(work))
         for result in ran:
             node = nodes[result["unique_id"]]
-            kind = node["config"]["materialized"]
+            kind, code = node["config"]["materialized"], result["compiled_code"]
+            if node["name"] == model:
+                assert written in code
+                code = code.replace(written, instead)
             if kind != "seed":
-                connection.execute(
-                    f"create or replace {kind} {node['relation_name']} as {result['compiled_code']}"
-                )
+                connection.execute(f"create or replace {kind} {node['relation_name']} as {code}")
         connection.close()
 
     return work, run
 
 
+def lock(work: Path, state: Path, name: str) -> None:
+    """Lock the values of the analysis as they are, whatever is open."""
+    files = locks.files_of(state, name)
+    files["values"].parent.mkdir(parents=True)
+    columns = ", ".join(each for each in COLUMNS["load_locked_values"] if each != "lock_name")
+    with duckdb.connect(str(work), read_only=True) as connection:
+        connection.execute(
+            f"copy (select '{name}' as lock_name, {columns} from quality.analysis_values) "
+            f"to '{files['values']}' (format parquet)"
+        )
+    files["cut"].write_text("{}", encoding="utf-8")
+    hashes = {what: store.hash_file(path) for what, path in files.items()}
+    with store.locked(state):
+        log.append(state, [log.Event("lock", "store", "", {"name": name, "files": hashes})], ANN)
+
+
 def test_five_deliveries_give_the_states_that_were_planted(
-    run_models: tuple[Path, Callable[[], None]], tmp_path: Path
+    run_models: tuple[Path, Callable[..., None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work, run = run_models
     state, first = tmp_path / "state", tmp_path / "first"
@@ -172,6 +200,7 @@ def test_five_deliveries_give_the_states_that_were_planted(
                 waive(state, "store", queries, [ids[patient]], "known", expires, day, ANN)
             approve(state, "store", queries, [ids[each] for each in WAIVED], "", day, BEN)
             waive(state, "store", queries, [ids["JP09-001"]], "known", DAYS[4], day, ANN)
+            lock(work, state, "cut")
 
     expected = {("PT03", patient): states for patient, (_, states) in AGES.items()}
     expected |= {
@@ -187,7 +216,9 @@ def test_five_deliveries_give_the_states_that_were_planted(
     others = {key: " ".join(states) for key, states in told.items() if key[0] not in FOUND_BY}
     assert others["GN14", "JP02-001"] == "- - new open open"
     assert others["GN14", "JP03-001"] == "- - new resolved resolved"
-    consequences = {"GN14", "SU06", "DV35", "PA06", "DL12"}
+    # A locked value that a correction changes.
+    assert others["GN15", f"cut|npv|ct|{LESION}"] == "- - - new open"
+    consequences = {"GN14", "GN15", "SU06", "DV35", "PA06", "DL12"}
     assert {rule for rule, _ in others} - rule_harness.ids_of("site") == consequences
     by_record = {query["record_key"]: query for query in queries if query["rule_id"] == "PT03"}
     seen = ("first_seen", "last_seen", "resolved_at", "n_reopened")
@@ -200,3 +231,11 @@ def test_five_deliveries_give_the_states_that_were_planted(
     assert {"JP02-001", "JP09-001"} <= blocking
     assert not {"JP06-002", "JP06-004"} & blocking
     assert [entry["action"] for entry in log.read_log(state)].count("snapshot") == len(DAYS)
+
+    # The same deliveries, built by other code that moves a quoted number.
+    monkeypatch.setattr(snapshots, "code_version", lambda project: "other")
+    mutation.take(builds.PROJECT, delivery, state, work, DAYS[4])
+    run("headline_numbers", "npv as number_value", "npv / 2 as number_value")
+    moved = [query for query in read_queries(work, Filters()) if query["rule_id"] == "DV06"]
+    assert {"npv ct", "npv ct_mri"} <= {query["record_key"] for query in moved}
+    assert {query["record_key"][:3] for query in moved} == {"npv"}

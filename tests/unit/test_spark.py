@@ -10,6 +10,7 @@ import pytest
 from builds import PROJECT, run
 
 from dlm import spark
+from dlm.cli import main
 from dlm.parity import compare
 
 ROWS = "(values (1, 'a', 0.25), (2, 'b', 62.5), (3, null, null)) as t (n, word, share)"
@@ -56,6 +57,16 @@ def test_builds_that_differ_only_in_a_last_digit_are_equal(tmp_path: Path) -> No
     assert [(table.table, table.equal) for table in compare(first, second)] == [
         ("marts.shares", True)
     ]
+
+
+def test_records_are_left_out_on_duckdb_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DLM_PROJECT", str(PROJECT))
+    words = ["build", "--target", "spark", "--exclude-open-s1", "--out", str(tmp_path / "out")]
+    assert main(words) == 2
+    assert "build with --target duckdb, or waive the S1 queries" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
