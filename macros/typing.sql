@@ -129,72 +129,39 @@ codes as (
     where source = '{{ source }}'
 ),
 
+{% if dates %}
+{{ read_dates(dates, habits) }}
+
+{% endif -%}
 cleaned as (
     select
         {%- for column in columns %}
-        {{ clean_cell(column, column.name ~ '_text') | indent(4) }} as {{ column.name }}_clean,
+        {%- if column.type == 'date' %}
+        {{ column.name }}_read.clean as {{ column.name }}_clean,
+        {{ column.name }}_read.said as {{ column.name }}_said,
+        {{ column.name }}_read.iso as {{ column.name }}_iso,
+        {%- else %}
+        {{ clean_cell(column, 'renamed.' ~ column.name ~ '_text') | indent(4) }}
+            as {{ column.name }}_clean,
+        {%- endif %}
         {%- endfor %}
         renamed.*
     from renamed
+    {%- for column in dates %}
+    left join read_dates as {{ column.name }}_read
+        on renamed.{{ column.name }}_text = {{ column.name }}_read.text
+    {%- endfor %}
 ),
 
-said as (
+dated as (
     select
-        {%- for column in columns %}
+        {%- for column in columns if column.type != 'date' %}
         {{ said(column.name ~ '_clean', habits) | indent(4) }} as {{ column.name }}_said,
         {%- endfor %}
         cleaned.*
     from cleaned
 ),
-{% if dates and habits.eras %}
-slashed as (
-    select
-        {%- for column in dates %}
-        {{ slashed_date(column.name ~ '_said') }} as {{ column.name }}_slashed,
-        {%- endfor %}
-        said.*
-    from said
-),
 
-western as (
-    select
-        {%- for column in dates %}
-        {{ western_date(column.name ~ '_slashed') | indent(4) }} as {{ column.name }}_western,
-        {%- endfor %}
-        slashed.*
-    from slashed
-),
-
-any_era as (
-    select
-        {%- for column in dates %}
-        {{ iso_as_declared(column.name ~ '_western', habits) | indent(4) }}
-            as {{ column.name }}_any_era,
-        {%- endfor %}
-        western.*
-    from western
-),
-
-dated as (
-    select
-        {%- for column in dates %}
-        {{ date_within_era(column.name ~ '_slashed', column.name ~ '_any_era') | indent(4) }}
-            as {{ column.name }}_iso,
-        {%- endfor %}
-        any_era.*
-    from any_era
-),
-{% else %}
-dated as (
-    select
-        {%- for column in dates %}
-        {{ iso_as_declared(column.name ~ '_said', habits) | indent(4) }}
-            as {{ column.name }}_iso,
-        {%- endfor %}
-        said.*
-    from said
-),
-{% endif %}
 read_values as (
     select
         {%- for column in columns %}
@@ -268,6 +235,76 @@ staged as (
         delivery_line
     from folded
 )
+{%- endmacro %}
+
+
+{#-
+CTEs up to `read_dates`: each text of a date once, with what it says as clean and ISO text. A form has
+many dates and few different ones, so that each is read once and looked up where it stands.
+-#}
+{% macro read_dates(dates, habits) -%}
+date_texts as (
+    {%- for column in dates %}
+    select distinct {{ column.name }}_text as text from renamed
+    {{- '\n    union distinct' if not loop.last }}
+    {%- endfor %}
+),
+
+clean_dates as (
+    select
+        text,
+        {{ clean_text('text') | indent(4) }} as clean
+    from date_texts
+    where text is not null
+),
+
+said_dates as (
+    select
+        text,
+        clean,
+        {{ said('clean', habits) | indent(4) }} as said
+    from clean_dates
+),
+{% if habits.eras %}
+slashed_dates as (
+    select
+        *,
+        {{ slashed_date('said') }} as slashed
+    from said_dates
+),
+
+western_dates as (
+    select
+        *,
+        {{ western_date('slashed') | indent(4) }} as western
+    from slashed_dates
+),
+
+dates_of_any_era as (
+    select
+        *,
+        {{ iso_as_declared('western', habits) | indent(4) }} as any_era
+    from western_dates
+),
+
+read_dates as (
+    select
+        text,
+        clean,
+        said,
+        {{ date_within_era('slashed', 'any_era') | indent(4) }} as iso
+    from dates_of_any_era
+),
+{%- else %}
+read_dates as (
+    select
+        text,
+        clean,
+        said,
+        {{ iso_as_declared('said', habits) | indent(4) }} as iso
+    from said_dates
+),
+{%- endif %}
 {%- endmacro %}
 
 
@@ -352,11 +389,11 @@ folded as (
 {%- endmacro %}
 
 
-{#- The key cells of a form as clean text, to compare records by. -#}
+{#- The key cells of a form as clean text, but for its dates: copies agree in these too. -#}
 {% macro key_cells(form) -%}
     concat_ws(
         '|'
-        {%- for column in form_columns(form) if column.name in form_key(form) %},
+        {%- for column in form_columns(form) if column.name in form_key(form) and column.type != 'date' %},
         coalesce({{ clean_cell(column, column.name ~ '_text') }}, '')
         {%- endfor %}
     )

@@ -6,29 +6,27 @@ reads_in_window as (
     where is_in_window
 ),
 
-latest_exams as (
+-- The most senior reader stands; ties by reader id, then by key so that the order is total. What
+-- ends an id sorts before all that may stand in one: R1 comes before R10.
+ordered_reads as (
     select
         lesion_id,
         modality,
         timepoint,
-        max(read_date) as exam_date
+        read_date,
+        read_key,
+        reader_rank,
+        verdict,
+        verdict_reason,
+        conditions_met,
+        cast(reader_rank as string)
+        || coalesce('1' || reader_id, '2')
+        || chr(1)
+        || read_key as seniority
     from reads_in_window
-    group by lesion_id, modality, timepoint
 ),
 
-exam_reads as (
-    select reads_in_window.*
-    from latest_exams
-    inner join reads_in_window
-        on
-            latest_exams.lesion_id = reads_in_window.lesion_id
-            and latest_exams.modality = reads_in_window.modality
-            and latest_exams.timepoint = reads_in_window.timepoint
-            and latest_exams.exam_date = reads_in_window.read_date
-),
-
--- The most senior reader stands; ties by reader id, then by key so that the order is total. What
--- ends an id sorts before all that may stand in one: R1 comes before R10.
+-- Blanks stand for null, which the engines treat differently when they look for the first.
 exams as (
     select
         lesion_id,
@@ -36,45 +34,57 @@ exams as (
         timepoint,
         read_date as exam_date,
         min(reader_rank) as best_rank,
-        min_by(
-            read_key,
-            cast(reader_rank as string)
-            || coalesce('1' || reader_id, '2')
-            || chr(1)
-            || read_key
-        ) as first_read_key,
-        count(distinct verdict) as n_verdicts,
+        min_by(read_key, seniority) as first_read_key,
+        min_by(coalesce(verdict, ''), seniority) as first_verdict,
+        min_by(coalesce(verdict_reason, ''), seniority) as first_verdict_reason,
+        min_by(coalesce(cast(conditions_met as string), ''), seniority) as first_conditions_met,
+        min(verdict) <> max(verdict) as verdicts_differ,
         count(*) as n_reads,
         min(case when conditions_met then 1 else 0 end) = 1 as all_conditions_met
-    from exam_reads
+    from ordered_reads
     group by lesion_id, modality, timepoint, read_date
+),
+
+latest_exams as (
+    select
+        lesion_id,
+        modality,
+        timepoint,
+        max(exam_date) as exam_date
+    from exams
+    group by lesion_id, modality, timepoint
 ),
 
 -- Seniors overrule, so disagreement is left open only where all readers are local.
 settled as (
     select
-        *,
-        best_rank = 3 and n_verdicts > 1 as readers_disagree
-    from exams
+        exams.*,
+        exams.best_rank = 3 and coalesce(exams.verdicts_differ, false) as readers_disagree
+    from latest_exams
+    inner join exams
+        on
+            latest_exams.lesion_id = exams.lesion_id
+            and latest_exams.modality = exams.modality
+            and latest_exams.timepoint = exams.timepoint
+            and latest_exams.exam_date = exams.exam_date
 )
 
 select
-    settled.lesion_id,
-    settled.modality,
-    settled.timepoint,
-    settled.exam_date,
-    case when settled.readers_disagree then 'not_evaluable' else accepted.verdict end as verdict,
+    lesion_id,
+    modality,
+    timepoint,
+    exam_date,
+    case when readers_disagree then 'not_evaluable' else nullif(first_verdict, '') end as verdict,
     case
-        when settled.readers_disagree then 'readers_disagree'
-        else accepted.verdict_reason
+        when readers_disagree then 'readers_disagree'
+        else nullif(first_verdict_reason, '')
     end as verdict_reason,
     case
-        when settled.readers_disagree then settled.all_conditions_met
-        else accepted.conditions_met
+        when readers_disagree then all_conditions_met
+        else cast(nullif(first_conditions_met, '') as boolean)
     end as conditions_met,
-    case when not settled.readers_disagree then settled.first_read_key end as accepted_read_key,
-    settled.best_rank,
-    settled.readers_disagree,
-    settled.n_reads
+    case when not readers_disagree then first_read_key end as accepted_read_key,
+    best_rank,
+    readers_disagree,
+    n_reads
 from settled
-inner join exam_reads as accepted on settled.first_read_key = accepted.read_key

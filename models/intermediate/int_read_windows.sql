@@ -73,7 +73,7 @@ dispositions as (select * from {{ ref('int_lesion_dispositions') }}),
 -- Why a read stands outside its window; null when it stands inside.
 judged as (
     select
-        reads.read_key,
+        reads.*,
         case
             when lesions.lesion_id is null then 'unknown_lesion'
             when reads.read_status = 'not_done' then 'not_done'
@@ -114,37 +114,36 @@ judged as (
 )
 
 select
-    reads.read_key,
-    reads.lesion_key,
-    reads.lesion_id,
-    reads.patient_id,
-    reads.lesion_no,
-    reads.modality,
-    reads.timepoint,
-    reads.read_date,
-    reads.read_date_lower,
-    reads.read_date_upper,
-    reads.read_status,
-    reads.verdict,
-    reads.verdict_reason,
-    reads.size_mm,
-    reads.size_status,
-    reads.reader_id,
-    reads.reader_role,
-    reads.is_blinded,
-    reads.conditions_met,
-    reads.conditions_reason,
-    reads.contrast_given,
-    reads.slice_thickness_mm,
-    reads.record_key,
-    reads.payload_hash,
-    reads.adjudication_id,
+    read_key,
+    lesion_key,
+    lesion_id,
+    patient_id,
+    lesion_no,
+    modality,
+    timepoint,
+    read_date,
+    read_date_lower,
+    read_date_upper,
+    read_status,
+    verdict,
+    verdict_reason,
+    size_mm,
+    size_status,
+    reader_id,
+    reader_role,
+    is_blinded,
+    conditions_met,
+    conditions_reason,
+    contrast_given,
+    slice_thickness_mm,
+    record_key,
+    payload_hash,
+    adjudication_id,
 
     ---------- window and rank
-    judged.outside_reason is null as is_in_window,
-    judged.outside_reason,
+    outside_reason is null as is_in_window,
+    outside_reason,
     -- Who overrules whom; a reader of unknown role stands with the local ones.
-    case reads.reader_role when 'adjudicator' then 1 when 'central' then 2 else 3 end
+    case reader_role when 'adjudicator' then 1 when 'central' then 2 else 3 end
         as reader_rank
-from reads
-inner join judged on reads.read_key = judged.read_key
+from judged
