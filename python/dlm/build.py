@@ -248,7 +248,7 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
         drawer.ask(request | {"task": "figures", "out": str(prepared)})
         candidate = prepared / "warehouse.duckdb"
         publish.copy_warehouse(places.work, candidate, note)
-        _write_docs(places, options.target, prepared)
+        _write_docs(places, options.target, prepared, note)
         checks = checker.answer()
         drawn = drawer.answer()
         _add_check_results(candidate, checks["results"])
@@ -516,11 +516,11 @@ def _stamp(
     }
 
 
-def _write_docs(places: Places, target: str, prepared: Path) -> None:
+def _write_docs(places: Places, target: str, prepared: Path, note: str) -> None:
     from dlm.docs_page import write_docs_page
 
     cache = _cache(places, target)
-    write_docs_page(places.project, cache / "target", prepared / "docs", places.work)
+    write_docs_page(places.project, cache / "target", prepared / "docs", places.work, note)
 
 
 def _add_check_results(candidate: Path, results: list[dict[str, Any]]) -> None:

@@ -34,7 +34,7 @@ _VARYING = {
 """Fields of the manifest that tell of one run or one machine, or that the page does not show."""
 
 
-def write_docs_page(project: Path, target: Path, out: Path, database: Path) -> Path:
+def write_docs_page(project: Path, target: Path, out: Path, database: Path, note: str = "") -> Path:
     """Write the documentation page.
 
     Args:
@@ -42,6 +42,7 @@ def write_docs_page(project: Path, target: Path, out: Path, database: Path) -> P
         target: dbt's target path of the build, with its manifest.json.
         out: folder for the page.
         database: the work database that was built.
+        note: of the build, said of every model.
 
     Returns:
         The page, ``index.html`` in out.
@@ -53,6 +54,9 @@ def write_docs_page(project: Path, target: Path, out: Path, database: Path) -> P
     if not source.is_file():
         raise DlmError(f"{source} is missing; build {project} first")
     manifest = _slim(json.loads(source.read_text(encoding="utf-8")))
+    for node in manifest["nodes"].values():
+        if note and node["resource_type"] == "model":
+            node["description"] = f"{node['description']}\n\n**{note}**"
     page = (resources.files("dbt.task.docs") / "index.html").read_text(encoding="utf-8")
     page, found = _TRACKING.subn("turn_on_tracking:function(){},fuzzUrls:", page)
     if found != 1:

@@ -119,6 +119,7 @@ def run_expectations(
     out: Path,
     synthetic: bool = False,
     suites: Sequence[Suite] | None = None,
+    excluded: int = 0,
 ) -> CheckRun:
     """Check every suite and write Great Expectations' Data Docs.
 
@@ -127,6 +128,7 @@ def run_expectations(
         out: folder of the quality pages; the Data Docs go to ``data_docs`` in it.
         synthetic: the pages say that the data are synthetic.
         suites: what to check instead of the suites the catalogue makes.
+        excluded: records left out of the build, which the pages say too.
 
     Returns:
         One result per expectation, whether it could run or not.
@@ -135,7 +137,7 @@ def run_expectations(
     from dlm.quality.datadocs import write_data_docs
 
     run, validated = check_suites(connection, load_suites(connection) if suites is None else suites)
-    write_data_docs(validated, out / "data_docs", synthetic)
+    write_data_docs(validated, out / "data_docs", synthetic, excluded)
     return run
 
 

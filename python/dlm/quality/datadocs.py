@@ -76,6 +76,10 @@ _PAGE = """<!DOCTYPE html>
 {% if synthetic %}
 <span class="dlm-synthetic">{{ two("Synthetic data", "合成データ") }}</span>
 {% endif %}
+{% if excluded %}
+<strong>{{ two(excluded ~ " records with open S1 queries were left out.",
+"重大度S1のクエリが未解決の記録" ~ excluded ~ "件を除外して公開した。") }}</strong>
+{% endif %}
 </header>
 <main class="container-fluid pt-4 pb-4 pl-5 pr-5">
 <div class="row">
@@ -335,7 +339,7 @@ class _IndexRenderer(SiteIndexPageRenderer):  # type: ignore[misc]
 
 
 def write_data_docs(
-    validated: Sequence[tuple[Any, Any]], out: Path, synthetic: bool = False
+    validated: Sequence[tuple[Any, Any]], out: Path, synthetic: bool = False, excluded: int = 0
 ) -> Path:
     """Write the site: an index, a page of results per table, and a page per suite.
 
@@ -343,6 +347,7 @@ def write_data_docs(
         validated: suites of Great Expectations, each with its validation result.
         out: folder of the site; created.
         synthetic: say on every page that the data are synthetic.
+        excluded: records left out of the build because of an open S1 query, said on every page.
 
     Returns:
         The index page.
@@ -362,6 +367,7 @@ def write_data_docs(
             styles=_STYLES,
             scripts=_SCRIPTS,
             synthetic=synthetic,
+            excluded=excluded,
             show_how_to_buttons=False,
         )
         lines = (line.rstrip() for line in _in_both_languages(page).splitlines())

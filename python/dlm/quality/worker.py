@@ -31,7 +31,7 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
     stamp = Stamp.from_json(request["stamp"])
     connection = engine.connect(request["database"], read_only=True)
     try:
-        run = run_expectations(connection, out, stamp.synthetic)
+        run = run_expectations(connection, out, stamp.synthetic, excluded=stamp.excluded_records)
         write_rule_pages(connection, out)
         write_page(connection, run, out, stamp)
     finally:
