@@ -24,7 +24,7 @@ from dlm.backup import back_up, restore
 from dlm.cli import main
 from dlm.errors import BlockedError, DeliveryRefused, DlmError, UsageError
 from dlm.project import Places
-from dlm.workflow import gate, locks, log
+from dlm.workflow import commands, gate, locks, log
 from dlm.workflow.account import Account
 from dlm.workflow.adjudication import Decision, adjudicate, awaited, withdraw
 from dlm.workflow.findings import Filters, last_found, read_queries
@@ -523,6 +523,45 @@ def test_waiver_and_approval_from_the_command_line_take_two_accounts(
     assert approved.returncode == 0, approved.stderr
     accounts = [entry["account"]["uid"] for entry in log.read_log(at_command_line.state)]
     assert accounts == [4711, 4712]
+
+
+def test_expiry_lapse_and_revocation_from_the_command_line(
+    at_command_line: Places,
+    queries: list[dict[str, Any]],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    places, words = at_command_line, ("--reason", "known", "--expires")
+
+    def refused(told: str, *command: str) -> None:
+        assert main(["queries", *command]) == 2
+        assert told in capsys.readouterr().err
+
+    def shown(query: str) -> str:
+        assert main(["queries", "show", query]) == 0
+        return capsys.readouterr().out
+
+    monkeypatch.setattr(commands, "today", lambda: TODAY)
+    refused("has passed", "waive", FIRST, *words, "2021-02-28")
+    assert main(["queries", "waive", FIRST, *words, "2021-03-31"]) == 0
+    approve(places.state, "store", queries, [FIRST], "", TODAY, Account("other", 999_999))
+    assert "until 2021-03-31, approved by other" in shown(FIRST)
+    monkeypatch.setattr(commands, "today", lambda: date(2021, 4, 1))
+    assert "expired 2021-03-31" in shown(FIRST)
+
+    propose(places, queries, SECOND)
+    fixture.make(
+        places.project,
+        [(*row[:-1], "age 16") if row[0] == SECOND else row for row in fixture.QUERIES],
+    )
+    assert "lapsed: evidence changed" in shown(SECOND)
+    refused("has lapsed", "approve", SECOND)
+    refused("not_a_day", "waive", SECOND, *words, "not_a_day")
+    assert main(["queries", "revoke", SECOND, "--reason", "corrected"]) == 0
+    capsys.readouterr()
+    refused("no waiver", "revoke", SECOND, "--reason", "again")
+    assert main(["log", "verify"]) == 0
+    assert "4 entries" in capsys.readouterr().out
 
 
 def test_commands_list_show_export_verify(
