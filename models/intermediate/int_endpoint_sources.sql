@@ -17,7 +17,7 @@ recurrence_kinds as (
         *,
         'recurrence_at_spot' as kind
     from findings
-    where is_recurrence and is_regrowth
+    where is_recurrence and (is_regrowth or is_regrowth_unnamed)
     union all
     select
         *,

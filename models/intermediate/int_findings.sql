@@ -77,6 +77,12 @@ select
     says_recurrence and {{ within_cutoff('event_date') }}
     and lesion_id is not null
     and coalesce(recurrence_place, 'at_spot') = 'at_spot' as is_regrowth,
+    coalesce(
+        says_recurrence and {{ within_cutoff('event_date') }}
+        and lesion_id is null
+        and recurrence_place = 'at_spot',
+        false
+    ) as is_regrowth_unnamed,
     recurrence_place,
     {{ until_cutoff('event_date') }} as recurrence_date,
     event_date_lower as recurrence_date_lower,

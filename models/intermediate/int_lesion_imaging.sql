@@ -72,8 +72,13 @@ joined as (
 timed as (
     select
         *,
-        {{ days_between('ct_read_date', 'first_surgery_date') }} as ct_days_before_surgery,
-        {{ days_between('mri_read_date', 'first_surgery_date') }} as mri_days_before_surgery
+        -- An exam whose stand-in day falls after the first stage was taken before it all the same.
+        {%- for name in ['ct', 'mri'] %}
+        case
+            when {{ name }}_read_date > first_surgery_date then 0
+            else {{ days_between(name ~ '_read_date', 'first_surgery_date') }}
+        end as {{ name }}_days_before_surgery{{ ',' if not loop.last }}
+        {%- endfor %}
     from joined
 )
 

@@ -1,4 +1,3 @@
-{%- set limit_days = var('reference_followup_days') -%}
 with
 
 lesions as (select * from {{ ref('int_lesion_imaging') }}),
@@ -42,7 +41,9 @@ joined as (
         pathology.pathology_date,
         surveillance.regrowth_date,
         surveillance.days_to_regrowth,
-        surveillance.has_undated_regrowth,
+        surveillance.is_regrown_by_limit,
+        surveillance.may_be_regrown_by_limit,
+        surveillance.may_be_unnamed_regrowth,
         surveillance.last_imaging_date,
         surveillance.settling_imaging_date,
         surveillance.death_date_before_limit
@@ -66,9 +67,10 @@ reasoned as (
             when disposition = 'ablated' then coalesce(pathology_reason, 'ablated_no_specimen')
             when disposition = 'left_in_place' then case
                 when was_resected_later and pathology_reason is not null then pathology_reason
-                when days_to_regrowth <= {{ limit_days }} then 'regrowth_at_spot'
-                when settling_imaging_date is not null and not has_undated_regrowth
-                    then 'no_regrowth_by_limit'
+                when is_regrown_by_limit then 'regrowth_at_spot'
+                when may_be_regrown_by_limit then 'regrowth_date_uncertain'
+                when may_be_unnamed_regrowth then 'regrowth_lesion_unknown'
+                when settling_imaging_date is not null then 'no_regrowth_by_limit'
                 when was_resected_later then 'resected_later_no_pathology'
                 when death_date_before_limit is not null then 'died_before_limit'
                 else 'followup_short'
@@ -97,7 +99,8 @@ select
             then case disposition when 'left_in_place' then 'later_pathology' else 'pathology' end
         when
             reference_reason in (
-                'regrowth_at_spot', 'no_regrowth_by_limit', 'followup_short', 'died_before_limit'
+                'regrowth_at_spot', 'regrowth_date_uncertain', 'regrowth_lesion_unknown',
+                'no_regrowth_by_limit', 'followup_short', 'died_before_limit'
             )
             then 'imaging_followup'
         else 'none'
@@ -111,6 +114,8 @@ select
     reference_adjudication_id,
     case reference_reason
         when 'regrowth_at_spot' then regrowth_date
+        when 'regrowth_date_uncertain' then regrowth_date
+        when 'regrowth_lesion_unknown' then last_imaging_date
         when 'no_regrowth_by_limit' then settling_imaging_date
         when 'followup_short' then last_imaging_date
         when 'died_before_limit' then death_date_before_limit

@@ -17,6 +17,7 @@ counted as (
     select
         patient_id,
         min(surgery_date) as first_surgery_date,
+        min(surgery_date_upper) as first_surgery_date_upper,
         max(stage) as day_zero_stage,
         count(*) as n_stages_performed
     from surgeries
@@ -32,8 +33,11 @@ select
     cast(plans.planned_stages as integer) as planned_stages,
     cast(coalesce(counted.n_stages_performed, 0) as integer) as n_stages_performed,
     counted.first_surgery_date,
+    counted.first_surgery_date_upper,
     counted.day_zero_stage,
     day_zero.surgery_date,
+    day_zero.surgery_date_lower,
+    day_zero.surgery_date_upper,
     day_zero.surgery_date_precision,
     day_zero.r_status
 from plans

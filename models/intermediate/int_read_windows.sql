@@ -70,7 +70,8 @@ operations as (select * from {{ ref('int_operations') }}),
 
 dispositions as (select * from {{ ref('int_lesion_dispositions') }}),
 
--- Why a read stands outside its window; null when it stands inside.
+-- Why a read stands outside its window; null when it stands inside. One whose day is not known
+-- stands inside where its date can mean a day of the window.
 judged as (
     select
         reads.*,
@@ -85,11 +86,11 @@ judged as (
                 or reads.timepoint = 'followup' and reads.modality is not null
                 then case reads.timepoint
                     when 'baseline' then case
-                        when reads.read_date > registrations.chemo_start_date
+                        when reads.read_date_lower > registrations.chemo_start_date
                             then 'after_chemotherapy_start'
                     end
                     when 'preop' then case
-                        when reads.read_date > operations.first_surgery_date
+                        when reads.read_date_lower > operations.first_surgery_date_upper
                             then 'after_first_stage'
                     end
                     when 'intraop' then case

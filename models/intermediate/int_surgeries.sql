@@ -30,6 +30,8 @@ select
     -- disposition.
     is_performed and is_planned as is_counted_stage,
     surgery_date,
+    surgery_date_lower,
+    surgery_date_upper,
     surgery_date_precision,
     procedure,
     segments_removed,

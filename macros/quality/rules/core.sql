@@ -162,6 +162,8 @@ are statements of a known kind, so Great Expectations guards the same.
                         ['pathology_not_evaluable', 'indeterminate'],
                         ['no_pathology', 'indeterminate'], ['followup_short', 'indeterminate'],
                         ['died_before_limit', 'indeterminate'],
+                        ['regrowth_date_uncertain', 'indeterminate'],
+                        ['regrowth_lesion_unknown', 'indeterminate'],
                         ['resected_later_no_pathology', 'indeterminate'],
                         ['ablated_no_specimen', 'indeterminate'],
                         ['no_disposition', 'indeterminate'], ['no_surgery', 'indeterminate'],

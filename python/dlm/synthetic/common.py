@@ -138,6 +138,20 @@ def used_dates(days: pd.Series, precision: pd.Series) -> pd.Series:
     return pd.Series(used, index=days.index)
 
 
+def date_bounds(days: pd.Series, precision: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """The first and the last day that a partial date can mean."""
+    first = days.to_numpy(dtype=np.float64).copy()
+    last = first.copy()
+    kind = precision.to_numpy(dtype=object)
+    for row in np.flatnonzero((kind != "day") & ~np.isnan(first)):
+        known = day_date(first[row])
+        months = (known.month, known.month) if kind[row] == "month" else (1, 12)
+        first[row] = day_number(known.year, months[0], 1)
+        following = (known.year + months[1] // 12, months[1] % 12 + 1)
+        last[row] = day_number(*following, 1) - 1
+    return pd.Series(first, index=days.index), pd.Series(last, index=days.index)
+
+
 def record_key(form: str, row: pd.Series) -> str:
     """The natural key of a canonical record as text, parts joined by ``|``."""
     parts = []

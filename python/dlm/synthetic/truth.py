@@ -19,6 +19,7 @@ from dlm.synthetic.common import (
     Floats,
     Tables,
     Texts,
+    date_bounds,
     day_date,
     text,
     used_dates,
@@ -43,14 +44,13 @@ class Derived:
 def derive(tables: Tables) -> Derived:
     """Apply the derivation rules to the forms."""
     followup, outcome = tables["followup"], tables["outcome"]
+    recurrence = followup["recurrence_date"], followup["recurrence_date_precision"]
+    first, last = date_bounds(*recurrence)
     followup = followup.assign(
-        recurrence_date=used_dates(
-            followup["recurrence_date"], followup["recurrence_date_precision"]
-        )
+        recurrence_date=used_dates(*recurrence), recurrence_first=first, recurrence_last=last
     )
-    outcome = outcome.assign(
-        death_date=used_dates(outcome["death_date"], outcome["death_date_precision"])
-    )
+    death = outcome["death_date"], outcome["death_date_precision"]
+    outcome = outcome.assign(death_date=used_dates(*death), death_last=date_bounds(*death)[1])
     stages = _stages(tables["surgery"])
     final = _final_dispositions(tables["disposition"], stages)
     reads = _accepted_reads(tables["read"], tables["registration"], stages, final)
@@ -182,21 +182,21 @@ def _reference(
 ) -> pd.DataFrame:
     """The truth of each lesion, its standard and the reason (rules 1 and 2)."""
     frame = lesions.copy()
-    spot = followup[followup["recurrence_place"] == "at_spot"]
-    regrown = spot.groupby(LESION)["recurrence_date"].min().rename("regrowth_date")
+    left = (frame["disposition"] == "left_in_place").to_numpy()
     later = followup[followup["later_treatment"] == "resected"]
     removed = later.groupby(LESION)["later_treatment_date"].min().rename("later_resection_date")
-    frame = frame.merge(regrown.reset_index(), on=LESION, how="left")
+    frame, perhaps_regrown = _regrowths(frame, followup)
     frame = frame.merge(removed.reset_index(), on=LESION, how="left")
     imaged = followup.groupby("patient_id")["imaging_date"].max().rename("last_imaging_date")
     frame = frame.merge(imaged.reset_index(), on="patient_id", how="left")
-    frame = frame.merge(outcome[["patient_id", "death_date"]], on="patient_id", how="left")
+    frame = frame.merge(
+        outcome[["patient_id", "death_date", "death_last"]], on="patient_id", how="left"
+    )
 
     slides = pathology.sort_values([*LESION, "pathology_date", "specimen_id"])
     slides = slides[[*LESION, "pathology_date", "specimen_found", "viable_cells"]]
     at_surgery = slides.drop_duplicates(LESION)
     frame = frame.merge(at_surgery, on=LESION, how="left")
-    left = (frame["disposition"] == "left_in_place").to_numpy()
     resected = (frame["disposition"] == "resected").to_numpy()
     taken_later = left & frame["later_resection_date"].notna().to_numpy()
     has_later = taken_later & (frame["pathology_date"] >= frame["later_resection_date"]).to_numpy()
@@ -206,16 +206,18 @@ def _reference(
     standard = where(resected, "pathology", "later_pathology")
     standard = where(reason == "no_pathology", "none", standard)
 
-    since_regrowth = (frame["regrowth_date"] - frame["surgery_date"]).to_numpy()
-    grew = ~np.isnan(since_regrowth) & (since_regrowth <= REFERENCE_DAYS)
+    limit = frame["surgery_date"].to_numpy() + REFERENCE_DAYS
+    grew = frame["regrowth_last"].to_numpy() <= limit
+    may_have_grown = frame["regrowth_first"].to_numpy() <= limit
     watched_until = _last_look(frame, followup)
     followed = watched_until - frame["surgery_date"].to_numpy() >= REFERENCE_DAYS
-    limit = frame["surgery_date"].to_numpy() + REFERENCE_DAYS
-    died = frame["death_date"].to_numpy() < limit
+    died = frame["death_last"].to_numpy() < limit
     rules: list[tuple[Bools, str | Texts, str | Texts, str | Texts]] = [
         (~frame["is_operated"].to_numpy(), "indeterminate", "no_surgery", "none"),
         (on_slides, verdict, reason, standard),
         (left & grew, "viable", "regrowth_at_spot", "imaging_followup"),
+        (left & may_have_grown, "indeterminate", "regrowth_date_uncertain", "imaging_followup"),
+        (perhaps_regrown, "indeterminate", "regrowth_lesion_unknown", "imaging_followup"),
         (left & followed, "nonviable", "no_regrowth_by_limit", "imaging_followup"),
         (taken_later, "indeterminate", "resected_later_no_pathology", "none"),
         (left & died, "indeterminate", "died_before_limit", "imaging_followup"),
@@ -236,6 +238,29 @@ def _reference(
             column = f"reference_{what}"
             frame[column] = where(condition, value, frame[column])
     return frame
+
+
+def _regrowths(lesions: pd.DataFrame, followup: pd.DataFrame) -> tuple[pd.DataFrame, Bools]:
+    """First and last day the first regrowth of each lesion can lie on; whose spot it may be.
+
+    A regrowth that names no lesion is that of the only one left in its patient; of several left
+    each may be the one, if it can lie within the limit.
+    """
+    spot = followup[followup["recurrence_place"] == "at_spot"]
+    bounds = ["recurrence_first", "recurrence_last"]
+    names = {"recurrence_first": "regrowth_first", "recurrence_last": "regrowth_last"}
+    named = spot.groupby(LESION)[bounds].min().rename(columns=names).reset_index()
+    frame = lesions.merge(named, on=LESION, how="left")
+    left = (frame["disposition"] == "left_in_place").to_numpy()
+    n_left = frame["patient_id"].map(frame[left].groupby("patient_id").size()).to_numpy()
+    unnamed = spot[spot["lesion_no"].isna()].groupby("patient_id")[bounds].min()
+    for bound in bounds:
+        told = frame["patient_id"].map(unnamed[bound]).to_numpy(dtype=np.float64)
+        own = frame[names[bound]].to_numpy()
+        frame[names[bound]] = np.where(left & (n_left == 1), np.fmin(own, told), own)
+    told = frame["patient_id"].map(unnamed["recurrence_first"]).to_numpy(dtype=np.float64)
+    in_time = told <= frame["surgery_date"].to_numpy() + REFERENCE_DAYS
+    return frame, np.asarray(left & (n_left > 1) & in_time)
 
 
 def _last_look(lesions: pd.DataFrame, followup: pd.DataFrame) -> Floats:
