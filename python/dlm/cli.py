@@ -214,7 +214,11 @@ def _parser() -> argparse.ArgumentParser:
 
     bench = add("bench", _bench, "measure, with a peer in the same run")
     bench.add_argument(
-        "what", choices=["overhead", "checks", "load", "parity", "coverage", "survival", "scale"]
+        "what",
+        nargs="?",
+        default="all",
+        choices=["all", "overhead", "checks", "load", "parity", "coverage", "survival", "scale"],
+        help="all (default): those that time something, in one table",
     )
     bench.add_argument("--runs", type=int, default=5)
     bench.add_argument("--rows", type=int, default=5_000_000, help="records (load)")
@@ -551,6 +555,13 @@ def _synth(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
+    if options.what == "all":
+        from dlm.bench_table import every
+
+        return every(
+            options.runs, options.rows, options.subjects, options.scale or 200, options.json
+        )
+
     if options.what == "coverage":
         from dlm.coverage import coverage
 

@@ -1,0 +1,68 @@
+"""The table of all benchmarks holds each with its median, spread and peer."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dlm import bench_table
+
+FIGURES: dict[str, dict[str, Any]] = {
+    "overhead": {"seconds": {"dlm build": [10.0, 12.0, 11.0], "dbt build": [10.0, 10.0, 10.0]}},
+    "checks": {"runs": {"with": [[3.0, 4.0]], "without": [[2.0, 2.0]]}},
+    "load": {
+        "rows": 1000,
+        "runs": {"dlm": [{"seconds": 2.0}], "read_csv": [{"seconds": 1.0}]},
+    },
+    "survival": {
+        "subjects": 100,
+        "measured": {
+            "dlm": {"seconds": {"km": [9.0, 1.0, 2.0]}, "median": {"km": 1.5}},
+            "lifelines": {"seconds": {"km": [3.0]}, "median": {"km": 3.0}},
+        },
+    },
+    "scale": {
+        "records": 5000,
+        "floor_s": 2.0,
+        "seconds": {
+            "load": 1.0, "staging": 1.0, "core": 1.0, "concordance": 1.0, "rules": 0.5,
+            "Great Expectations": 0.5,
+        },
+    },
+}  # fmt: skip
+
+
+def test_one_table_of_every_benchmark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        if "bench" not in command:  # platform asks the system for the processor
+            raise OSError
+        figures = FIGURES[command[4]]
+        if command[4] != "checks":
+            Path(command[-1]).write_text(json.dumps(figures), encoding="utf-8")
+        return subprocess.CompletedProcess(command, 1)
+
+    monkeypatch.setattr(bench_table.subprocess, "run", run)
+    assert bench_table.every(3, 1000, 100, 5, tmp_path / "all.json") == 4
+    told = capsys.readouterr().out.splitlines()
+    assert f"python {sys.version.split()[0]}" in told[0]
+    assert "| overhead | dlm build | 11.00 | 10.00 to 12.00 | dbt build | 10.00 | 1.10 |" in told
+    assert "| survival | km, subjects 100 | 1.50 | 1.00 to 2.00 | lifelines | 3.00 | 0.50 |" in told
+    assert any(
+        line.startswith("| scale | load to concordance") and "2.00 |" in line for line in told
+    )
+    assert "not measured: checks ended with 1" in told
+    content = json.loads((tmp_path / "all.json").read_text(encoding="utf-8"))
+    assert set(content) == {"machine", "table", "figures"}
+    assert len(content["table"]) == 5
+
+
+def test_the_time_checks_add_is_held_against_a_build_without() -> None:
+    line = next(iter(bench_table._of_checks(FIGURES["checks"])))
+    assert (line.median, line.peer_median) == (3.0, 2.0)
