@@ -86,7 +86,9 @@ def scale(size: int, seed: int, json_out: Path | None) -> int:
         "1)"
     )
     peak = {name: one["peak_mb"] for name, one in figures.items()}
+    cpu = {name: one["cpu_s"] for name, one in figures.items()}
     print("peak MB: " + ", ".join(f"{name} {mb:.0f}" for name, mb in peak.items()))
+    print("CPU s: " + ", ".join(f"{name} {took:.0f}" for name, took in cpu.items()))
     print("results equal" if not differing else f"results differ: {', '.join(differing)}")
     if json_out:
         found = {
@@ -99,6 +101,7 @@ def scale(size: int, seed: int, json_out: Path | None) -> int:
             "ratio": counted / floor,
             "checks_ratio": checks / derived,
             "peak_mb": peak,
+            "cpu_s": cpu,
             "differing": differing,
         }
         json_out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
@@ -274,4 +277,4 @@ _PARTS: dict[str, Callable[..., dict[str, float]]] = {
 if __name__ == "__main__":
     part, *paths = sys.argv[1:]
     taken = _PARTS[part](*map(Path, paths))
-    print(json.dumps({"seconds": taken, "peak_mb": _peak()}))
+    print(json.dumps({"seconds": taken, "cpu_s": time.process_time(), "peak_mb": _peak()}))

@@ -383,7 +383,7 @@ read_days as (
         case when verdict = 'not_done' then null else read_date end as exam_date,
         verdict = 'not_done' as is_not_done,
         min(reader_rank) as best_rank,
-        arg_min((verdict, conditions_met), reader_rank || coalesce('1' || reader_id, '2') || chr(1))
+        arg_min({'said': verdict, 'met': conditions_met}, reader_rank || coalesce('1' || reader_id, '2') || chr(1))
             as first_said,
         min(verdict) <> max(verdict) as differ,
         coalesce(bool_and(coalesce(conditions_met, false)), false) as all_conditions_met
@@ -396,9 +396,9 @@ select
     bool_or(is_not_done) as is_not_done,
     max(exam_date) as exam_date,
     arg_max(best_rank = 3 and differ, exam_date) as torn,
-    case when torn then 'not_evaluable' else arg_max(first_said, exam_date)[1] end as verdict,
+    case when torn then 'not_evaluable' else arg_max(first_said, exam_date).said end as verdict,
     case when torn then arg_max(all_conditions_met, exam_date)
-        else arg_max(first_said, exam_date)[2] end as conditions_met
+        else arg_max(first_said, exam_date).met end as conditions_met
 from read_days group by all;
 
 create temp table seen as
@@ -585,24 +585,24 @@ from settled;
 create temp table members as
 with populations as (
     select unnest([
-        case when is_dlm then ('ct', is_evaluable) end,
-        case when is_confirmed_dlm then ('ct_mri', is_evaluable) end,
-        case mri_group when 'mri_visible' then ('ct_gone_mri_visible', is_evaluable) end,
-        case mri_group when 'mri_unknown' then ('ct_gone_mri_unknown', is_evaluable) end,
+        case when is_dlm then {'name': 'ct', 'counts': is_evaluable} end,
+        case when is_confirmed_dlm then {'name': 'ct_mri', 'counts': is_evaluable} end,
+        case mri_group when 'mri_visible' then {'name': 'ct_gone_mri_visible', 'counts': is_evaluable} end,
+        case mri_group when 'mri_unknown' then {'name': 'ct_gone_mri_unknown', 'counts': is_evaluable} end,
         case when is_confirmed_dlm and ceious_verdict = 'not_visible'
-            then ('ct_mri_ceious', is_evaluable_ceious) end
+            then {'name': 'ct_mri_ceious', 'counts': is_evaluable_ceious} end
     ]) as member, *
     from fct_lesion where is_dlm
 ),
 counted as (
     select
-        member[1] as population,
+        member.name as population,
         patient_id,
-        member[2]::integer as m,
-        (member[2] and reference_verdict = 'nonviable')::integer as x,
+        member.counts::integer as m,
+        (member.counts and reference_verdict = 'nonviable')::integer as x,
         coalesce(disposition, 'missing') as disposition,
         coalesce(size_band, 'unknown') as size_band,
-        count(*) over (partition by member[1], patient_id) as n
+        count(*) over (partition by member.name, patient_id) as n
     from populations where member is not null
 )
 select
