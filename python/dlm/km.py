@@ -50,7 +50,7 @@ class Request:
         unit: key of `UNITS`; the unit that the times are in.
         conf_type: scale of pointwise intervals, one of `CONF_TYPES`.
         confidence_level: of every interval, two-sided.
-        landmark: time to count from, None for the origin; who is not at risk after it takes no part.
+        landmark: time to count from, None for the origin; whose time ends by it takes no part.
         known_at: column of times when a subject's group became known, empty for never; who has
             no group by the landmark takes no part. None where groups are known from the origin.
     """

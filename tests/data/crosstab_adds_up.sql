@@ -8,6 +8,11 @@ lesions as (
 ),
 
 tests as (
+    select distinct test
+    from {{ ref('int_test_verdict') }}
+),
+
+cells as (
     select
         test,
         sum(n_lesions) as n_in_cells
@@ -17,8 +22,9 @@ tests as (
 
 select
     tests.test,
-    tests.n_in_cells,
+    cells.n_in_cells,
     lesions.n_lesions
 from tests
 cross join lesions
-where tests.n_in_cells <> lesions.n_lesions
+left join cells on tests.test = cells.test
+where coalesce(cells.n_in_cells, 0) <> lesions.n_lesions

@@ -10,10 +10,12 @@ endpoints as (
     group by times.paramcd
 ),
 
+{%- set names = [
+    'km_curve', 'km_summary', 'km_at_risk', 'km_date_bounds', 'survival_comparison', 'cumulative_incidence'
+] %}
+
 made as (
-    {%- for mart in [
-        'km_curve', 'km_summary', 'km_at_risk', 'km_date_bounds', 'survival_comparison', 'cumulative_incidence'
-    ] %}
+    {%- for mart in names %}
     {{ 'union all' if not loop.first }}
     select distinct
         '{{ mart }}' as mart,
@@ -23,7 +25,10 @@ made as (
 ),
 
 marts as (
-    select distinct mart from made
+    {%- for mart in names %}
+    {{ 'union all' if not loop.first }}
+    select '{{ mart }}' as mart
+    {%- endfor %}
 )
 
 select
@@ -37,13 +42,17 @@ left join made
         and marts.mart = made.mart
 where made.paramcd is null and (endpoints.has_competing or marts.mart <> 'cumulative_incidence')
 union all
--- sources of an endpoint that is none, and an endpoint without an event
+-- sources of an endpoint that is none, and an endpoint without an event, or without an end to the
+-- time of those who have none
 select
     coalesce(known.paramcd, sources.paramcd) as paramcd,
     'ref_endpoint_sources' as mart
 from {{ ref('ref_endpoints') }} as known
-full join {{ ref('ref_endpoint_sources') }} as sources
-    on
-        known.paramcd = sources.paramcd
-        and sources.purpose = 'event'
-where known.paramcd is null and sources.purpose = 'event' or sources.paramcd is null
+full join {{ ref('ref_endpoint_sources') }} as sources on known.paramcd = sources.paramcd
+group by coalesce(known.paramcd, sources.paramcd)
+having
+    count(known.paramcd) = 0
+    or sum(case when sources.purpose = 'event' then 1 else 0 end) = 0
+    or not (
+        max(case when sources.purpose = 'censoring' or known.censors_at_origin then 1 else 0 end) = 1
+    )

@@ -23,6 +23,10 @@ steps as (
     from km_curve
 ),
 
+level as (
+    select {{ confidence_z() }} as z
+),
+
 sizes as (
     select
         paramcd,
@@ -104,6 +108,20 @@ violations as (
                 false
             )
         end is not true
+    union all
+    select
+        paramcd,
+        grouping,
+        group_value,
+        conf_type,
+        time_days,
+        'the standard error is not that of the interval' as violation
+    from km_curve
+    cross join level
+    where
+        conf_type = 'log'
+        and survival > 0
+        and (abs(ln(survival / ci_lower) - z * std_err / survival) < 1e-9) is not true
     union all
     select
         coalesce(sizes.paramcd, curve_sizes.paramcd) as paramcd,

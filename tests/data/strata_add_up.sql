@@ -1,9 +1,15 @@
--- The values of every stratum hold the lesions of the undivided row, once each.
+-- The values of every stratum hold the lesions of the undivided row, once each; every population
+-- has that row, and strata.
 with
 
 concordance as (
     select *
     from {{ ref('modality_concordance') }}
+),
+
+populations as (
+    select distinct population
+    from {{ ref('int_population_lesion') }}
 ),
 
 strata as (
@@ -18,11 +24,19 @@ strata as (
     group by population, stratum
 )
 
-select strata.*
-from strata
-inner join concordance
-    on strata.population = concordance.population and concordance.stratum = 'overall'
+select
+    populations.population,
+    strata.stratum,
+    strata.n_lesions,
+    strata.n_evaluable,
+    strata.n_nonviable
+from populations
+left join strata on populations.population = strata.population
+left join concordance
+    on populations.population = concordance.population and concordance.stratum = 'overall'
 where
-    strata.n_lesions <> concordance.n_lesions
-    or strata.n_evaluable <> concordance.n_evaluable
-    or strata.n_nonviable <> concordance.n_nonviable
+    (
+        strata.n_lesions = concordance.n_lesions
+        and strata.n_evaluable = concordance.n_evaluable
+        and strata.n_nonviable = concordance.n_nonviable
+    ) is not true

@@ -21,7 +21,14 @@ curves as (
         conf_type,
         cast(sum(n_event + n_censor) as bigint) as n,
         cast(sum(n_event) as bigint) as events,
-        max(time_days) as last_day
+        max(time_days) as last_day,
+        -- as R, to the square root of the machine precision
+        min(case when survival <= 0.5 + 1.4901161193847656e-8 then time_days end) as first_day_at_half,
+        min(survival) as last_survival
+        {%- for month in var('landmark_months') %},
+        min(case when time_days <= {{ month * var('days_per_month') }} then survival end)
+            as survival_{{ month }}m
+        {%- endfor %}
     from km_curve
     group by paramcd, grouping, group_value, conf_type
 ),
@@ -90,6 +97,31 @@ violations as (
     select
         paramcd,
         grouping,
+        'not the median or the landmarks of the curve' as violation
+    from curves
+    inner join km_summary using (paramcd, grouping, group_value, conf_type)
+    where
+        (km_summary.median_days is null) <> (curves.first_day_at_half is null)
+        or km_summary.median_days < curves.first_day_at_half
+        or km_summary.median_days > curves.last_day
+        or (km_summary.median_days is null) <> (km_summary.median_not_estimable_reason is not null)
+        or abs(km_summary.median_days / {{ var('days_per_month') }} - km_summary.median_months) > 1e-9
+        or km_summary.followup_median_days not between 0 and curves.last_day
+        {%- for month in var('landmark_months') %}
+        or (
+            case
+                when
+                    curves.last_day >= {{ month * var('days_per_month') }}
+                    or curves.last_survival = 0
+                    then abs(km_summary.survival_{{ month }}m - coalesce(curves.survival_{{ month }}m, 1)) < 1e-12
+                else km_summary.survival_{{ month }}m is null
+            end
+        ) is not true
+        {%- endfor %}
+    union all
+    select
+        paramcd,
+        grouping,
         'median, restricted mean or landmark out of bounds' as violation
     from km_summary
     where
@@ -117,10 +149,16 @@ violations as (
     from survival_comparison
     where
         (
-            (logrank_chi2 is null) = (p_value is null)
-            and (hazard_ratio is null) = (not_estimable_reason is not null)
-            and coalesce(p_value between 0 and 1, true)
-            and coalesce(hazard_ratio between hr_lower and hr_upper, true)
+            (hazard_ratio is null) = (not_estimable_reason is not null)
+            {%- for prefix in ['', 'stratified_'] %}
+            and ({{ prefix }}logrank_chi2 is null) = ({{ prefix }}p_value is null)
+            and ({{ prefix }}logrank_chi2 is null) = ({{ prefix }}df is null)
+            and coalesce({{ prefix }}logrank_chi2 >= 0, true)
+            and coalesce({{ prefix }}df between 1 and n_groups - 1, true)
+            and coalesce({{ prefix }}p_value between 0 and 1, true)
+            and ({{ prefix }}hazard_ratio is null) = ({{ prefix }}hr_lower is null)
+            and coalesce({{ prefix }}hazard_ratio between {{ prefix }}hr_lower and {{ prefix }}hr_upper, true)
+            {%- endfor %}
         ) is not true
 )
 

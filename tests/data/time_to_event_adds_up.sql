@@ -64,11 +64,12 @@ violations as (
     select
         patient_id,
         paramcd,
-        'a bound that does not hold the time where only one event can be' as violation
+        'a bound that does not hold the time' as violation
     from time_to_event
     where
         (aval_earliest >= 0 and aval_latest >= 0) is not true
-        or (date_precision = 'day' and cnsr_earliest = cnsr and aval_earliest > aval)
+        or (cnsr_earliest = cnsr and aval_earliest > aval)
+        or (cnsr_latest = cnsr and aval_latest < aval)
     union all
     select
         patient_id,
@@ -83,6 +84,29 @@ violations as (
         'not 0 for an event and 1, with a reason, for a censoring' as violation
     from time_to_event
     where (cnsr in (0, 1) and (cnsr = 1) = (cnsdtdsc is not null)) is not true
+    union all
+    select
+        patient_id,
+        paramcd,
+        'an event that is none in its outcome, or a censoring that is the event' as violation
+    from time_to_event
+    where (case when cnsr = 0 then outcome_code in (1, 2) else outcome_code in (0, 2) end) is not true
+    union all
+    select
+        patient_id,
+        paramcd,
+        'a date known in part without the rule that completes it, or a rule for a whole one' as violation
+    from time_to_event
+    where (adtf is null) <> (adt_rule is null)
+    {%- for grouping in var('survival_groupings') %}
+    union all
+    select
+        patient_id,
+        paramcd,
+        '{{ grouping.column }} is only known after the origin' as violation
+    from time_to_event
+    where {{ grouping.column }} is not null and not {{ known_at_origin(grouping.known_at) }}
+    {%- endfor %}
 )
 
 select * from violations
