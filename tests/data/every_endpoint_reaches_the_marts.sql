@@ -11,7 +11,8 @@ endpoints as (
 ),
 
 {%- set names = [
-    'km_curve', 'km_summary', 'km_at_risk', 'km_date_bounds', 'survival_comparison', 'cumulative_incidence'
+    'km_curve', 'km_summary', 'km_at_risk', 'km_date_bounds',
+    'survival_comparison', 'cumulative_incidence'
 ] %}
 
 made as (
@@ -53,6 +54,6 @@ group by coalesce(known.paramcd, sources.paramcd)
 having
     count(known.paramcd) = 0
     or sum(case when sources.purpose = 'event' then 1 else 0 end) = 0
-    or not (
-        max(case when sources.purpose = 'censoring' or known.censors_at_origin then 1 else 0 end) = 1
-    )
+    or sum(
+        case when sources.purpose = 'censoring' or known.censors_at_origin then 1 else 0 end
+    ) = 0

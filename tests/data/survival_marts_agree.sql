@@ -23,7 +23,8 @@ curves as (
         cast(sum(n_event) as bigint) as events,
         max(time_days) as last_day,
         -- as R, to the square root of the machine precision
-        min(case when survival <= 0.5 + 1.4901161193847656e-8 then time_days end) as first_day_at_half,
+        min(case when survival <= 0.5 + 1.4901161193847656e-8 then time_days end)
+            as first_day_at_half,
         min(survival) as last_survival
         {%- for month in var('landmark_months') %},
         min(case when time_days <= {{ month * var('days_per_month') }} then survival end)
@@ -105,7 +106,9 @@ violations as (
         or km_summary.median_days < curves.first_day_at_half
         or km_summary.median_days > curves.last_day
         or (km_summary.median_days is null) <> (km_summary.median_not_estimable_reason is not null)
-        or abs(km_summary.median_days / {{ var('days_per_month') }} - km_summary.median_months) > 1e-9
+        or abs(
+            km_summary.median_days / {{ var('days_per_month') }} - km_summary.median_months
+        ) > 1e-9
         or km_summary.followup_median_days not between 0 and curves.last_day
         {%- for month in var('landmark_months') %}
         or (
@@ -113,7 +116,10 @@ violations as (
                 when
                     curves.last_day >= {{ month * var('days_per_month') }}
                     or curves.last_survival = 0
-                    then abs(km_summary.survival_{{ month }}m - coalesce(curves.survival_{{ month }}m, 1)) < 1e-12
+                    then abs(
+                        km_summary.survival_{{ month }}m
+                        - coalesce(curves.survival_{{ month }}m, 1)
+                    ) < 1e-12
                 else km_summary.survival_{{ month }}m is null
             end
         ) is not true
@@ -157,7 +163,8 @@ violations as (
             and coalesce({{ prefix }}df between 1 and n_groups - 1, true)
             and coalesce({{ prefix }}p_value between 0 and 1, true)
             and ({{ prefix }}hazard_ratio is null) = ({{ prefix }}hr_lower is null)
-            and coalesce({{ prefix }}hazard_ratio between {{ prefix }}hr_lower and {{ prefix }}hr_upper, true)
+            and coalesce({{ prefix }}hazard_ratio >= {{ prefix }}hr_lower, true)
+            and coalesce({{ prefix }}hazard_ratio <= {{ prefix }}hr_upper, true)
             {%- endfor %}
         ) is not true
 )

@@ -90,12 +90,14 @@ violations as (
         paramcd,
         'an event that is none in its outcome, or a censoring that is the event' as violation
     from time_to_event
-    where (case when cnsr = 0 then outcome_code in (1, 2) else outcome_code in (0, 2) end) is not true
+    where
+        (case when cnsr = 0 then outcome_code in (1, 2) else outcome_code in (0, 2) end)
+        is not true
     union all
     select
         patient_id,
         paramcd,
-        'a date known in part without the rule that completes it, or a rule for a whole one' as violation
+        'a partial date without the rule that completes it, or a rule for a whole one' as violation
     from time_to_event
     where (adtf is null) <> (adt_rule is null)
     {%- for grouping in var('survival_groupings') %}
