@@ -110,18 +110,23 @@ violations as (
         end is not true
     union all
     select
-        paramcd,
-        grouping,
-        group_value,
-        conf_type,
-        time_days,
+        km_curve.paramcd,
+        km_curve.grouping,
+        km_curve.group_value,
+        km_curve.conf_type,
+        km_curve.time_days,
         'the standard error is not that of the interval' as violation
     from km_curve
     cross join level
     where
-        conf_type = 'log'
-        and survival > 0
-        and (abs(ln(survival / ci_lower) - z * std_err / survival) < 1e-9) is not true
+        km_curve.conf_type = 'log'
+        and km_curve.survival > 0
+        and (
+            abs(
+                ln(km_curve.survival / km_curve.ci_lower)
+                - level.z * km_curve.std_err / km_curve.survival
+            ) < 1e-9
+        ) is not true
     union all
     select
         coalesce(sizes.paramcd, curve_sizes.paramcd) as paramcd,

@@ -56,14 +56,14 @@ siblings as (
     select
         files.source,
         files.file,
-        sum(others.records_in) as n_sibling_records
+        sum(neighbours.records_in) as n_sibling_records
     from row_accounting as files
-    inner join row_accounting as others
+    inner join row_accounting as neighbours
         on
-            files.source = others.source
-            and files.file <> others.file
-            and coalesce(files.site_id, others.site_id, '')
-            = coalesce(others.site_id, files.site_id, '')
+            files.source = neighbours.source
+            and files.file <> neighbours.file
+            and coalesce(files.site_id, neighbours.site_id, '')
+            = coalesce(neighbours.site_id, files.site_id, '')
     where files.records_in = 0
     group by files.source, files.file
 ),

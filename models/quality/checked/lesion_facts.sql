@@ -21,6 +21,12 @@ dispositions as (
     {{ staged_records('disposition', ['patient_id', 'lesion_id', 'stage', 'action']) }}
 ),
 
+visits as (
+    {{ staged_records('followup', [
+        'lesion_id', 'visit_date', 'later_treatment', 'later_treatment_date',
+    ]) }}
+),
+
 specimens as (
     {{ staged_records('pathology', [
         'lesion_id', 'pathology_date_upper', 'viable_cells',
@@ -57,6 +63,16 @@ of_dispositions as (
             and dispositions.stage = surgeries.stage
     where dispositions.lesion_id is not null
     group by dispositions.lesion_id
+),
+
+-- Core knows what was known at the cut-off; records are held to all that was delivered.
+of_visits as (
+    select
+        lesion_id,
+        min(coalesce(later_treatment_date, visit_date)) as later_resection_date
+    from visits
+    where lesion_id is not null and later_treatment = 'resected'
+    group by lesion_id
 ),
 
 of_specimens as (
@@ -101,8 +117,9 @@ select
     of_dispositions.resection_date,
     derived.disposition,
     operations.surgery_date as day_zero,
-    coalesce(derived.was_resected_later, false) as was_resected_later,
-    derived.later_resection_date,
+    coalesce(derived.was_resected_later, false) or of_visits.lesion_id is not null
+        as was_resected_later,
+    coalesce(derived.later_resection_date, of_visits.later_resection_date) as later_resection_date,
 
     ---------- specimens
     coalesce(of_specimens.n_specimens, 0) as n_specimens,
@@ -113,4 +130,5 @@ from of_lesions
 left join derived on of_lesions.lesion_id = derived.lesion_id
 left join operations on derived.patient_id = operations.patient_id
 left join of_dispositions on of_lesions.lesion_id = of_dispositions.lesion_id
+left join of_visits on of_lesions.lesion_id = of_visits.lesion_id
 left join of_specimens on of_lesions.lesion_id = of_specimens.lesion_id
