@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -30,7 +31,8 @@ _ERAS = (
 )
 """Japanese eras as macros/dates.sql has them: names, year before year one, first and last day."""
 _WHOSE = ("patient_id", "lesion_no", "site_id")
-"""Columns that say whose a record is; the rest is its payload."""
+"""Columns that say whose a record is; the rest is its payload. Of one lesion (or patient), what
+stands outside the key is enough to know a record by whose visit or specimen got another number."""
 _LIKELY_PAIRS = 400
 """Records of one content, lost times won: beyond so many, equal content says nothing of keys."""
 
@@ -177,12 +179,18 @@ def lost_records(
             for row in connection.execute(
                 f"with gone as (from before.{table} anti join after.{table} using (record_key)), "
                 f"come as (from after.{table} anti join before.{table} using (record_key)), "
-                "paired as (select g.record_key, g.patient, g.lesion, c.record_key as new_key, "
-                "c.patient as new_patient, c.lesion as new_lesion, c.file, c.line, "
-                "count(*) over (partition by g.payload) as n_pairs "
-                "from gone as g join come as c on g.payload = c.payload where g.payload <> '') "
-                f"select * exclude (n_pairs) from paired where n_pairs <= {_LIKELY_PAIRS} "
-                "order by record_key, new_key"
+                "alike as (select g.record_key, c.record_key as new_key, g.payload "
+                "from gone as g join come as c on g.payload = c.payload where g.payload <> '' "
+                "union all select g.record_key, c.record_key, "
+                "coalesce(g.lesion, g.patient) || '|' || g.outside_key "
+                "from gone as g join come as c on g.patient = c.patient "
+                "and g.lesion is not distinct from c.lesion and g.outside_key = c.outside_key "
+                "where g.outside_key <> '' and g.payload <> c.payload), "
+                "counted as (select *, count(*) over (partition by payload) as n_pairs from alike) "
+                "select g.record_key, g.patient, g.lesion, c.record_key, c.patient, c.lesion, "
+                "c.file, c.line from counted as p join gone as g using (record_key) "
+                "join come as c on p.new_key = c.record_key "
+                f"where n_pairs <= {_LIKELY_PAIRS} order by all"
             ).fetchall()
         ]
     renamed = _one_to_one(pairs)
@@ -247,8 +255,8 @@ def _one_to_one(pairs: list[_Pair]) -> dict[tuple[str, str, str], _Pair]:
         ]
         old = [(p.source, p.form, p.key) for p in open_pairs]
         new = [(p.source, p.form, p.new_key) for p in open_pairs]
-        once_old = {key for key in old if old.count(key) == 1}
-        once_new = {key for key in new if new.count(key) == 1}
+        once_old = {key for key, count in Counter(old).items() if count == 1}
+        once_new = {key for key, count in Counter(new).items() if count == 1}
         sure |= {
             key: p
             for key, other, p in zip(old, new, open_pairs, strict=True)
@@ -301,6 +309,7 @@ def _records(contract: Contract, form: Form) -> str:
     key = ", ".join(f"coalesce({_read(name)}, '')" for name in form.key)
     content = _joined([_read(name) for name in texts])
     payload = [_read(name) for name in texts if name not in _WHOSE]
+    outside_key = [_read(name) for name in texts if name not in (*_WHOSE, *form.key)]
     patient = _read("patient_id")
     lesion = _lesion(patient, _read("lesion_no")) if "lesion_no" in texts else "null"
     written = ", ".join(f"{text} as {_text(name)}" for name, text in texts.items())
@@ -311,10 +320,17 @@ def _records(contract: Contract, form: Form) -> str:
         f"read as ({_staged('written', steps)}) "
         f"select concat_ws('|', {key}) as record_key, {patient} as patient, "
         f"cast({lesion} as varchar) as lesion, {content} as content, "
-        f"coalesce(nullif({_joined(payload)}, repeat('|', {len(payload) - 1})), '') as payload, "
+        f"{_unless_blank(payload)} as payload, {_unless_blank(outside_key)} as outside_key, "
         f"file, line, {', '.join(_text(name) for name in texts)} from read "
         "qualify row_number() over (partition by record_key order by content desc, file, line) = 1"
     )
+
+
+def _unless_blank(cells: list[str]) -> str:
+    """The cells as one text, blank where all are."""
+    if not cells:
+        return "''"
+    return f"coalesce(nullif({_joined(cells)}, repeat('|', {len(cells) - 1})), '')"
 
 
 def _lesion(patient: str, number: str) -> str:

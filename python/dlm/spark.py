@@ -193,6 +193,8 @@ def _session(data: Path) -> Iterator[None]:
         "spark.sql.warehouse.dir": (data / "results").as_uri(),
         "spark.sql.shuffle.partitions": str(2 * cores),
         "spark.sql.session.timeZone": "UTC",
+        # Grows with the power of a query's aliases: minutes of planning for one staging model.
+        "spark.sql.constraintPropagation.enabled": "false",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }

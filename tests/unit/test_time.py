@@ -16,12 +16,13 @@ import pytest
 
 from dlm.cli import main
 
-PATHOLOGY = "jcog/pathology.csv"
+PATHOLOGY, DISPOSITION = "jcog/pathology.csv", "jcog/disposition.csv"
 VIABLE, NONVIABLE = "有", "無"
+RESECTED, ABLATED = "切除", "焼灼"
 
 
 def make_corrected(folder: Path, delivered: dict[str, Any]) -> dict[str, Any]:
-    """A corrected pathology file on top of the delivered seeds: built as of now and as of then."""
+    """Corrected files on top of the delivered seeds: built as of now and as of then."""
     second = folder / "second"
     state = {"DLM_STATE": delivered["DLM_STATE"]}
     told = correct(Path(delivered["delivery"]), second, Path(delivered["out"]) / "warehouse.duckdb")
@@ -48,7 +49,10 @@ def build(out: Path, state: dict[str, str], *words: str) -> Any:
 
 
 def correct(first: Path, second: Path, warehouse: Path) -> dict[str, Any]:
-    """The pathology file with a viable lesion made nonviable, a record gone and one renumbered."""
+    """Pathology with a viable lesion made nonviable, a record gone and a specimen renumbered.
+
+    The lesion whose specimen is gone was ablated, says the disposition that comes with it.
+    """
     connection = duckdb.connect(str(warehouse), read_only=True)
     (line,) = connection.execute(
         "select min(r.delivery_line) from quality.endpoint_members as m "
@@ -62,7 +66,7 @@ def correct(first: Path, second: Path, warehouse: Path) -> dict[str, Any]:
     connection.close()
     records = (first / PATHOLOGY).read_text(encoding="cp932").splitlines()
     changed = records[line - 1].split(",")
-    changed[5] = NONVIABLE
+    changed[5:7] = NONVIABLE, "0"
     free = [
         number
         for number, record in enumerate(records[1:], start=1)
@@ -70,7 +74,7 @@ def correct(first: Path, second: Path, warehouse: Path) -> dict[str, Any]:
     ]
     gone, renumbered = free[-1], free[-2]
     moved = records[renumbered].split(",")
-    moved[2] = "97"
+    moved[1] += "97"
     lesion = f"{changed[0]}-L{int(changed[2]):02d}"
     told = {
         "lesion": lesion,
@@ -79,21 +83,36 @@ def correct(first: Path, second: Path, warehouse: Path) -> dict[str, Any]:
         "renumbered": "|".join(records[renumbered].split(",")[index] for index in (0, 2, 1)),
     }
     records[line - 1], records[renumbered] = ",".join(changed), ",".join(moved)
-    del records[gone]
-    deliver(second, PATHOLOGY, "\n".join(records) + "\n", "cp932")
+    specimen = records.pop(gone).split(",")[1]
+    dispositions = (first / DISPOSITION).read_text(encoding="cp932")
+    ((resected, of_patient),) = re.findall(
+        rf"^(({specimen[:8]},{int(told['gone'].split('|')[1])},).*{specimen}.*)$",
+        dispositions,
+        re.MULTILINE,
+    )
+    ablated = resected.replace(specimen, "").replace(RESECTED, ABLATED)
+    assert ablated.startswith(of_patient) and ABLATED in ablated
+    deliver(
+        second,
+        "cp932",
+        {
+            PATHOLOGY: "\n".join(records) + "\n",
+            DISPOSITION: dispositions.replace(resected, ablated),
+        },
+    )
     return told
 
 
-def deliver(folder: Path, name: str, text: str, encoding: str = "utf-8") -> Path:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text.encode(encoding))
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    (folder / "manifest.csv").write_text(
-        f"file,rows,sha256,date,sender\n{name},{text.count(chr(10)) - 1},{digest},2024-06-28,"
-        "jcog (synthetic)\n",
-        encoding="utf-8",
-    )
+def deliver(folder: Path, encoding: str, files: dict[str, str]) -> Path:
+    manifest = "file,rows,sha256,date,sender\n"
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode(encoding))
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        rows = text.count("\n") - 1
+        manifest += f"{name},{rows},{digest},2024-06-28,jcog (synthetic)\n"
+    (folder / "manifest.csv").write_text(manifest, encoding="utf-8")
     return folder
 
 
@@ -142,7 +161,7 @@ def test_as_of_rebuilds_every_table_row_for_row(trial: dict[str, Any]) -> None:
 def test_loading_says_what_the_delivery_lost(trial: dict[str, Any]) -> None:
     assert "1 key changed, 1 vanished" in trial["load_said"]
     assert f"{trial['gone']} (was {PATHOLOGY}, line" in trial["load_said"]
-    assert re.search(rf"{re.escape(trial['renumbered'])} is .*\|97\|", trial["load_said"], re.I)
+    assert re.search(rf"{re.escape(trial['renumbered'])} is .*97", trial["load_said"], re.I)
 
 
 def test_what_was_lost_is_kept_for_stewards(dlm: Callable[..., str]) -> None:
@@ -175,9 +194,19 @@ def test_diff_tells_records_by_column_for_days_and_deliveries(
 ) -> None:
     said = dlm("diff", "2021-03-31", "2021-09-30", "--format", "json")
     rows = json.loads(said)["records"]
-    assert {row["form"] for row in rows} == {"pathology"}
-    assert sorted(row["change"] for row in rows) == ["added", "changed", "gone", "gone"]
-    (changed,) = (row for row in rows if row["change"] == "changed")
+    changed, ablated = (row for row in rows if row["column"] in ("viable_cells", "action"))
+    if changed["form"] != "pathology":
+        changed, ablated = ablated, changed
+    assert sorted((row["form"], row["change"]) for row in rows) == [
+        ("disposition", "changed"),
+        ("disposition", "changed"),
+        ("pathology", "added"),
+        ("pathology", "changed"),
+        ("pathology", "changed"),
+        ("pathology", "gone"),
+        ("pathology", "gone"),
+    ]
+    assert (ablated["old"], ablated["new"]) == (RESECTED, ABLATED)
     assert changed["lesion_id"] == trial["lesion"]
     assert (changed["column"], changed["old"], changed["new"]) == (
         "viable_cells",
