@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.metadata
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -596,16 +595,3 @@ def _manifest(
             if name != "warehouse.duckdb"
         },
     }
-
-
-def read_manifest(places: Places) -> dict[str, Any]:
-    """The manifest of the published build.
-
-    Raises:
-        DlmError: nothing was published yet.
-    """
-    path = places.out / "manifest.json"
-    if not path.is_file():
-        raise DlmError(f"nothing is published in {places.out}; run: dlm build")
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content

@@ -361,19 +361,13 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _rejudge(places: Places, path: Path) -> int:
-    import duckdb
-
+    from dlm import engine
     from dlm.listing import print_rows
     from dlm.quality.thresholds import read_thresholds, rejudge
 
     thresholds = read_thresholds(path)
-    if not places.warehouse.is_file():
-        raise DlmError(f"nothing is published in {places.out}; run: dlm build")
-    connection = duckdb.connect(str(places.warehouse), read_only=True)
-    try:
+    with engine.reading(places.warehouse) as connection:
         judged = rejudge(connection, places.project, thresholds)
-    finally:
-        connection.close()
     changed = [each for each in judged if each.status != each.status_before]
     columns = (
         "rule_id",
@@ -497,22 +491,17 @@ def _restore(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    import duckdb
-
-    from dlm import figures, report
-    from dlm.build import read_manifest
+    from dlm import engine, figures, report
+    from dlm.publish import read_manifest
     from dlm.stamp import Stamp
 
     places = find_places()
-    stamp = Stamp.from_json(read_manifest(places)["stamp"])
-    connection = duckdb.connect(str(places.warehouse), read_only=True)
-    try:
+    stamp = Stamp.from_json(read_manifest(places.out)["stamp"])
+    with engine.reading(places.warehouse) as connection:
         figures.draw_all(connection, options.to / "figures", stamp)
         page = report.write_report(
             connection, options.to / "figures", options.to / "report.html", stamp
         )
-    finally:
-        connection.close()
     print(page)
     return 0
 

@@ -16,12 +16,13 @@ from typing import Any
 
 import duckdb
 
-from dlm import store
+from dlm import engine, store
 from dlm.compare import RecordChange, record_changes, two_states
 from dlm.contracts import load_contracts
 from dlm.deliveries import load_raw, parse_until, stored_files
 from dlm.errors import BlockedError, DlmError, UsageError
 from dlm.project import Places
+from dlm.publish import escaped
 
 RECORD_COLUMNS = (
     "source", "form", "record_key", "patient_id", "lesion_id", "change", "column", "old", "new",
@@ -114,20 +115,33 @@ def diff(places: Places, before: Side, after: Side, endpoints: bool) -> Differen
         connection = duckdb.connect()
         try:
             for name, path in (("before", old), ("after", new)):
-                escaped = str(path).replace("'", "''")
-                connection.execute(f"attach '{escaped}' as {name} (read_only)")
+                _attach(connection, name, path)
             sources = _source_changes(connection)
             if records is None:
                 records = [*sources, *_core_changes(connection)]
             return Difference(records, _moved(connection, sources), True)
-        except duckdb.CatalogException as error:
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
             raise DlmError(
-                f"a build was published by an earlier version ({error}); make it anew: dlm build"
+                f"{before.name} or {after.name} was published by an earlier version "
+                f"({str(error).splitlines()[0]}); make it anew with: dlm build"
             ) from None
-        except duckdb.IOException as error:
-            raise DlmError(f"a side is no warehouse that can be read: {error}") from None
+        except duckdb.Error as error:
+            wrong = engine.unreadable(error, Path(f"{old} or {new}"))
+            if wrong:
+                raise DlmError(wrong) from error
+            raise
         finally:
             connection.close()
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
+    """Attach a side, or say which one cannot be read."""
+    try:
+        connection.execute(f"attach '{escaped(path)}' as {name} (read_only)")
+    except duckdb.Error as error:
+        raise DlmError(
+            engine.unreadable(error, path) or f"{path} cannot be read as a warehouse: {error}"
+        ) from None
 
 
 def _store_changes(state: Path, before: Side, after: Side) -> list[RecordChange]:

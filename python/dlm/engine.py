@@ -7,9 +7,11 @@ own and the helpers' comes on top. Without the settings DuckDB's defaults hold.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,15 @@ SIDE_SHARE = 0.15
 BYTES_A_RECORD = 800
 """Room a build takes for each record delivered: work database, warehouse, Parquet, spilled data."""
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_DAMAGED = (
+    "not a valid duckdb database",
+    "corrupt database",
+    "could not read enough bytes",
+    "failed to deserialize",
+    "serialization error",
+    "internal error",
+    "fatal error",
+)
 _BINARY = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
 
@@ -77,6 +88,55 @@ def connect(
         Path(folder).mkdir(parents=True, exist_ok=True)
         connection.execute("set temp_directory = '" + folder.replace("'", "''") + "'")
     return connection
+
+
+@contextlib.contextmanager
+def reading(database: Path, again: str = "dlm build") -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that only reads a file which a build or a check made.
+
+    Args:
+        database: the file.
+        again: the command that makes it anew.
+
+    Raises:
+        DlmError: it is not there, is damaged, is held by another program, or is an earlier
+            version's.
+    """
+    if not database.is_file():
+        raise DlmError(f"there is no warehouse at {database}; make one with: {again}")
+    import duckdb
+
+    try:
+        connection = connect(database, read_only=True, part=MAIN_SHARE)
+        try:
+            yield connection
+        finally:
+            connection.close()
+    except duckdb.Error as error:
+        wrong = unreadable(error, database, again)
+        if wrong:
+            raise DlmError(wrong) from error
+        if isinstance(error, (duckdb.CatalogException, duckdb.BinderException)):
+            raise DlmError(
+                f"{database} was made by an earlier version; make it anew with: {again}"
+            ) from None
+        raise
+
+
+def unreadable(error: Exception, database: Path, again: str = "dlm build") -> str | None:
+    """What is wrong with a file that cannot be read; None where the file is not to blame."""
+    message = str(error)
+    folded = message.casefold()
+    if any(words in folded for words in _DAMAGED):
+        return (
+            f"{database} is damaged or no DuckDB database ({message.splitlines()[0]}); "
+            f"make it anew with: {again}"
+        )
+    if "lock on file" in folded:
+        return f"{database} is open for writing in another program; close that and ask again"
+    if "permission denied" in folded:
+        return f"{database} may not be read by this account; ask who made it for the right to"
+    return None
 
 
 def refuse_without_room(work: Path, records: int) -> int:

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 import duckdb
 
+from dlm import engine
 from dlm.errors import DlmError, UsageError
 from dlm.listing import aligned
 from dlm.macros import CONFIDENCE_LEVEL, render
@@ -234,7 +235,11 @@ def _read_source(
         published = warehouse()
         if not published.is_file():
             raise DlmError(f"there is no warehouse at {published}; make one with: dlm build")
-        connection.execute(f"attach {_literal(str(published))} as published (read_only)")
+        try:
+            connection.execute(f"attach {_literal(str(published))} as published (read_only)")
+        except duckdb.Error as error:
+            wrong = engine.unreadable(error, published)
+            raise DlmError(wrong or f"{published} cannot be read: {error}") from None
         connection.execute("use published")
         connection.execute("set enable_external_access = false")
         query, parameters = source.strip().rstrip(";"), []
@@ -253,6 +258,9 @@ def _read_source(
             parameters,
         )
     except duckdb.Error as error:
+        wrong = engine.unreadable(error, warehouse()) if query else None
+        if wrong:
+            raise DlmError(wrong) from None
         raise UsageError(f"cannot read the source: {str(error).splitlines()[0]}") from None
 
 

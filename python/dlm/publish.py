@@ -155,6 +155,23 @@ def write_manifest(path: Path, content: dict[str, Any]) -> None:
     )
 
 
+def read_manifest(out: Path) -> dict[str, Any]:
+    """The manifest of what is published.
+
+    Raises:
+        DlmError: nothing is published, or the manifest is damaged.
+    """
+    path = out / "manifest.json"
+    if not path.is_file():
+        raise DlmError(f"nothing is published in {out}; run: dlm build")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        content["stamp"], content["tables"]
+    except (ValueError, KeyError, TypeError):
+        raise DlmError(f"{path} is damaged; make it anew with: dlm build") from None
+    return dict(content)
+
+
 def file_digests(folder: Path) -> dict[str, str]:
     """sha256 of every file below a folder, by its path in it."""
     return {

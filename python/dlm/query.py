@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 
+from dlm import engine
 from dlm.errors import DlmError, UsageError
 
 FORMATS = ("table", "csv", "json", "parquet")
@@ -33,29 +34,26 @@ def run_query(warehouse: Path, sql: str, form: str, out: Path | None) -> None:
         out: file to write; None for standard output (not for parquet).
 
     Raises:
-        DlmError: nothing is published, or the query is wrong.
+        DlmError: nothing is published, it cannot be read, or the query is wrong.
         UsageError: Parquet was asked for without a file.
     """
-    if not warehouse.is_file():
-        raise DlmError(f"there is no warehouse at {warehouse}; make one with: dlm build")
     if form == "parquet" and out is None:
         raise UsageError("--format parquet needs --out FILE")
-    connection = duckdb.connect(str(warehouse), read_only=True)
-    try:
+    with engine.reading(warehouse) as connection:
         if form != "parquet":
             connection.execute("set enable_external_access = false")
         try:
             answer = connection.sql(sql)
         except duckdb.Error as error:
-            raise DlmError(f"the query cannot run: {error}") from None
+            wrong = engine.unreadable(error, warehouse)
+            raise DlmError(wrong or f"the query cannot run: {error}") from None
         if answer is None:
             raise UsageError("the query returns nothing; ask with select")
         try:
             _write(answer, form, out)
         except duckdb.Error as error:
-            raise DlmError(f"the query failed: {error}") from None
-    finally:
-        connection.close()
+            wrong = engine.unreadable(error, warehouse)
+            raise DlmError(wrong or f"the query failed: {error}") from None
 
 
 def _write(answer: duckdb.DuckDBPyRelation, form: str, out: Path | None) -> None:

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from dlm.errors import DlmError, UsageError
+from dlm import engine
+from dlm.errors import UsageError
 
 CLAIMS = {
     "npv_ct": ("npv", "ct"),
@@ -71,14 +70,11 @@ def trace(warehouse: Path, words: Sequence[str]) -> list[dict[str, Any]]:
 
     Raises:
         UsageError: the endpoint has no such subset.
-        DlmError: nothing is published, or it was by an earlier version.
+        DlmError: nothing is published, it cannot be read, or is an earlier version's.
     """
     endpoint, subset, *more = resolve(words)
     group = more[0] if more else None
-    if not warehouse.is_file():
-        raise DlmError(f"there is no warehouse at {warehouse}; make one with: dlm build")
-    connection = duckdb.connect(str(warehouse), read_only=True)
-    try:
+    with engine.reading(warehouse) as connection:
         known = [
             row[0]
             for row in connection.execute(
@@ -99,12 +95,6 @@ def trace(warehouse: Path, words: Sequence[str]) -> list[dict[str, Any]]:
             "where m.endpoint = ? and m.subset = ? and " + _of_group(endpoint) + " order by all",
             [list(_DECIDING[endpoint]), endpoint, subset, group, group],
         ).fetchall()
-    except duckdb.CatalogException:
-        raise DlmError(
-            f"{warehouse} was published by an earlier version; make it anew with: dlm build"
-        ) from None
-    finally:
-        connection.close()
     if not rows:
         raise UsageError(f"{' '.join(words)} has no {'patient' if group else 'record'} here")
     return [dict(zip(COLUMNS, row, strict=True)) for row in rows]

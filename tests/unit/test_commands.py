@@ -15,6 +15,16 @@ import pytest
 from dlm.cli import main
 from dlm.query import neutralise
 
+_STAMP = {
+    "synthetic": True,
+    "cutoff": None,
+    "version": "1",
+    "derivation_version": "1",
+    "code_revision": "",
+    "input_digest": "",
+    "notes": [],
+    "excluded_records": 0,
+}
 ANALYSES = sorted((builds.PROJECT / "analyses").glob("*.sql"))
 
 
@@ -87,6 +97,60 @@ def test_sql_without_a_warehouse_says_how_to_make_one(
     monkeypatch.setenv("DLM_OUT", str(tmp_path))
     assert main(["sql", "select 1"]) == 4
     assert "dlm build" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", ["cut off", "overwritten", "another kind"])
+def test_a_damaged_warehouse_is_named_with_what_to_do(
+    small_warehouse: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    path = small_warehouse / "warehouse.duckdb"
+    content = path.read_bytes()
+    path.write_bytes(
+        {
+            "cut off": content[: len(content) // 2],
+            "overwritten": content[:12288] + bytes(len(content) - 12288),
+            "another kind": b"a,b\n1,2\n" * 1000,
+        }[damage]
+    )
+    manifest = {"stamp": _STAMP, "tables": {}, "basis": {"scope": "seeds"}}
+    (small_warehouse / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    out, thresholds = str(small_warehouse), small_warehouse / "thresholds.csv"
+    thresholds.write_text("rule_id,threshold_percent\n", encoding="utf-8")
+    for words in (
+        ["sql", "from t"],
+        ["trace", "npv", "ct_mri"],
+        ["diff", out, out],
+        ["km", "from t", "--time", "b", "--event", "b"],
+        ["queries", "list"],
+        ["adjudicate", "list"],
+        ["lock", "create", "x", "--reason", "to try it"],
+        ["report", "--to", str(small_warehouse / "again")],
+        ["check", "--thresholds", str(thresholds)],
+    ):
+        assert main(words) == 4, words
+        said = capsys.readouterr().err
+        assert f"error: {path} is damaged or no DuckDB database" in said, words
+        assert "make it anew with: dlm build" in said, words
+
+
+def test_other_damaged_files_of_a_build_are_named_too(
+    small_warehouse: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (small_warehouse / "manifest.json").write_text('{"stamp": {', encoding="utf-8")
+    for words in (["report", "--to", str(small_warehouse / "again")], ["queries", "list"]):
+        assert main(words) == 4
+        assert "manifest.json is damaged; make it anew with: dlm build" in capsys.readouterr().err
+    (small_warehouse / "checked.duckdb").write_bytes(b"no database")
+    assert main(["queries", "list"]) == 4
+    said = capsys.readouterr().err
+    assert "checked.duckdb is damaged" in said and "make it anew with: dlm check" in said
+
+
+def test_a_warehouse_without_the_tables_of_this_version_says_so(
+    small_warehouse: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["trace", "npv", "ct_mri"]) == 4
+    assert "was made by an earlier version" in capsys.readouterr().err
 
 
 def test_outside_a_project_the_error_says_what_to_do(

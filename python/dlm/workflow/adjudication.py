@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from dlm import store
-from dlm.errors import DlmError, UsageError
+from dlm import engine, store
+from dlm.errors import UsageError
 from dlm.workflow import log
 from dlm.workflow.account import Account
 from dlm.workflow.standing import Known, standing
@@ -43,10 +41,9 @@ def awaited(warehouse: Path) -> list[dict[str, Any]]:
     """What waits for adjudication in the last build or check.
 
     Raises:
-        DlmError: the warehouse is an earlier version's.
+        DlmError: the warehouse cannot be read, or is an earlier version's.
     """
-    connection = duckdb.connect(str(warehouse), read_only=True)
-    try:
+    with engine.reading(warehouse) as connection:
         answer = connection.execute(
             "select kind, site_id, patient_id, lesion_id, modality, timepoint, "
             "exam_date::varchar as exam_date, evidence from quality.adjudications_awaited "
@@ -54,10 +51,6 @@ def awaited(warehouse: Path) -> list[dict[str, Any]]:
         )
         columns = [each[0] for each in answer.description or []]
         return [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
-    except duckdb.CatalogException:
-        raise DlmError(f"{warehouse} was made by an earlier version; run: dlm build") from None
-    finally:
-        connection.close()
 
 
 def adjudicate(

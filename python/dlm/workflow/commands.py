@@ -453,10 +453,11 @@ def _lock_verify(options: argparse.Namespace) -> int:
 def _lock_rebuild(options: argparse.Namespace) -> int:
     import tempfile
 
-    from dlm.build import Options, build, read_manifest
+    from dlm.build import Options, build
     from dlm.console import Console
     from dlm.deliveries import parse_day
     from dlm.listing import print_rows
+    from dlm.publish import read_manifest
     from dlm.workflow.locks import compare, read_cut
 
     places = find_places()
@@ -467,7 +468,7 @@ def _lock_rebuild(options: argparse.Namespace) -> int:
         console = Console(options.quiet)
         build(there, Options(cutoff=cutoff, cut=cut, for_comparison=True), console)
         console.end()
-        manifest = read_manifest(there)
+        manifest = read_manifest(there.out)
     tables = compare(cut, manifest)
     changed = [table for table in tables if table.verdict != "equal"]
     print_rows([vars(table) for table in changed], tuple(vars(tables[0])), "table")

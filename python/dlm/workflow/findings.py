@@ -17,10 +17,11 @@ import duckdb
 from dlm import engine
 from dlm.errors import DlmError, UsageError
 from dlm.project import Places
-from dlm.publish import escaped
+from dlm.publish import escaped, read_manifest
 
 CHECKED = "checked.duckdb"
 """What was found last and not published."""
+_AGAIN = "dlm check"
 KEPT = (
     "quality.rules",
     "quality.queries",
@@ -75,20 +76,16 @@ def last_found(places: Places) -> Found:
     """Where the queries are that people should work on.
 
     Raises:
-        DlmError: nothing was built or checked yet, or by an earlier version.
+        DlmError: nothing was built or checked yet, it cannot be read, or is an earlier version's.
     """
     checked = places.out / CHECKED
     if checked.is_file():
-        connection = engine.connect(checked, read_only=True)
-        try:
+        with engine.reading(checked, _AGAIN) as connection:
             ((content,),) = connection.execute("select content from basis").fetchall()
-        finally:
-            connection.close()
         return Found(checked, False, json.loads(content))
-    manifest = places.out / "manifest.json"
-    if not places.warehouse.is_file() or not manifest.is_file():
+    if not places.warehouse.is_file():
         raise DlmError(f"nothing is published in {places.out}; run: dlm build (or dlm check)")
-    basis = json.loads(manifest.read_text(encoding="utf-8")).get("basis")
+    basis = read_manifest(places.out).get("basis")
     if basis is None:
         raise DlmError(f"{places.warehouse} was published by an earlier version; run: dlm build")
     return Found(places.warehouse, True, basis)
@@ -121,8 +118,7 @@ def read_queries(path: Path, filters: Filters) -> list[dict[str, Any]]:
     Raises:
         UsageError: a filter names no site, rule, severity or state.
     """
-    connection = engine.connect(path, read_only=True)
-    try:
+    with engine.reading(path, _AGAIN if path.name == CHECKED else "dlm build") as connection:
         _check_filters(connection, filters)
         given = {
             "queries.site_id": filters.sites,
@@ -142,10 +138,6 @@ def read_queries(path: Path, filters: Filters) -> list[dict[str, Any]]:
         )
         columns = [each[0] for each in answer.description or []]
         return [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
-    except duckdb.CatalogException:
-        raise DlmError(f"{path} was made by an earlier version; run: dlm build") from None
-    finally:
-        connection.close()
 
 
 def _check_filters(connection: duckdb.DuckDBPyConnection, filters: Filters) -> None:

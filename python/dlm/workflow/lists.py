@@ -11,10 +11,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import yaml
 
-from dlm import store
+from dlm import engine, store
 from dlm.errors import DeliveryRefused, Problem, UsageError
 from dlm.query import neutralise
 from dlm.reading.privacy import private_text
@@ -127,16 +126,13 @@ def _states() -> dict[str, list[str]]:
 
 
 def _japanese_sites(warehouse: Path) -> set[str]:
-    connection = duckdb.connect(str(warehouse), read_only=True)
-    try:
+    with engine.reading(warehouse) as connection:
         return {
             str(site)
             for (site,) in connection.execute(
                 "select site_id from reference.ref_sites where country = 'JP'"
             ).fetchall()
         }
-    finally:
-        connection.close()
 
 
 def import_replies(

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlm import store
+from dlm import engine, store
 from dlm.errors import BlockedError, DlmError, UsageError
 from dlm.project import Places
-from dlm.publish import escaped
+from dlm.publish import escaped, read_manifest
 from dlm.workflow import gate, log
 from dlm.workflow.account import Account, current_account
 from dlm.workflow.standing import Known, Lock, Standing, standing
@@ -116,25 +116,19 @@ def create(places: Places, name: str, reason: str, account: Account | None = Non
     Raises:
         UsageError: the name is taken or none.
         BlockedError: S1 or S2 queries are open, or records were left out; nothing was locked.
-        DlmError: nothing is published.
+        DlmError: nothing is published, or it cannot be read.
     """
-    import duckdb
-
     why = checked_reason(reason)
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name for a data cut; use letters, digits and . _ -")
-    manifest_path = places.out / "manifest.json"
-    if not manifest_path.is_file() or not places.warehouse.is_file():
-        raise DlmError(f"nothing is published in {places.out}; run: dlm build")
-    manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
+    manifest = read_manifest(places.out)
     excluded = manifest["stamp"]["excluded_records"]
     if excluded:
         raise BlockedError(
             f"{excluded} records with open S1 queries were left out of what is published; nothing "
             "was locked"
         )
-    connection = duckdb.connect(str(places.warehouse), read_only=True)
-    try:
+    with engine.reading(places.warehouse) as connection:
         grave = gate.open_queries(connection, ("S1", "S2"))
         if grave:
             raise BlockedError(
@@ -166,8 +160,6 @@ def create(places: Places, name: str, reason: str, account: Account | None = Non
             }
             event = log.Event("lock", manifest["basis"]["scope"], why, details)
             return log.append(places.state, [event], who)[0]
-    finally:
-        connection.close()
 
 
 def _write_values(connection: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
