@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -36,6 +37,7 @@ _QUICK_TO_START = {
 }
 _SAID = "dlm-spark: "
 """Begins each line that the Spark process says to us; Spark itself may print others."""
+_SAYING = threading.Lock()
 
 
 def missing_parts(target: str = SESSION) -> str:
@@ -150,7 +152,9 @@ def _main() -> None:
 
 
 def _say(content: dict[str, Any]) -> None:
-    print(_SAID + json.dumps(content), flush=True)
+    # dbt's threads report at once, and print writes the end of a line apart from the line.
+    with _SAYING:
+        print(_SAID + json.dumps(content), flush=True)
 
 
 def _data_folder(work: Path) -> Path:
