@@ -21,6 +21,7 @@ from dlm import __version__, deliveries, engine, publish, spark, store, warehous
 from dlm.changes import told
 from dlm.console import Console
 from dlm.errors import BlockedError, DeliveryRefused, DlmError, UsageError
+from dlm.failed_tests import offending_rows
 from dlm.history import write_history
 from dlm.project import Places, code_revision
 from dlm.reading import LoadedFile
@@ -485,11 +486,25 @@ def _refuse_failures(outcomes: list[warehouse.NodeOutcome], work: Path) -> None:
         skipped = sum(outcome.status == "skipped" for outcome in outcomes)
         raise BlockedError(
             f"{len(bad)} dbt node(s) failed and {skipped} were skipped; nothing was published:\n"
-            + "\n".join(
-                f"  {outcome.kind} {outcome.name}: {outcome.message or outcome.status}"
-                for outcome in bad
-            )
+            + "\n".join(line for outcome in bad for line in _told(outcome, work))
         )
+
+
+def _told(outcome: warehouse.NodeOutcome, work: Path) -> list[str]:
+    """What a node that failed is about, and what to do."""
+    head = f"  {outcome.kind} {outcome.name}: "
+    if outcome.test is None:
+        return [f"{head}{outcome.message or outcome.status}"]
+    rows, total = offending_rows(work, outcome.test)
+    more = total - len(rows)
+    return [
+        f"{head}{total or outcome.failures} row(s) break it",
+        f"    what does not hold: {outcome.test.meaning} ({outcome.test.path})",
+        *(f"    {row}" for row in rows),
+        *([f"    and {more} more"] if more else []),
+        "    what to do: have the records named corrected and delivered again; where they are "
+        "right, a model is wrong: send this text to those who maintain it",
+    ]
 
 
 def _stamp(

@@ -118,7 +118,7 @@ def run_on_spark(
                 continue
             said = json.loads(line.removeprefix(_SAID))
             if "outcomes" in said:
-                outcomes = [NodeOutcome(**outcome) for outcome in said["outcomes"]]
+                outcomes = [NodeOutcome.from_json(outcome) for outcome in said["outcomes"]]
             else:
                 progress(said["done"], said["total"], said["name"])
     if outcomes is None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from dlm import engine
 from dlm.errors import DlmError
+from dlm.failed_tests import DataTest, data_test
 
 _LARGE = 10**9
 """Bytes of a work database whose models are built one after the other."""
@@ -32,6 +33,7 @@ class NodeOutcome:
         status: dbt's word: success, pass, warn, fail, error or skipped.
         message: dbt's message, where there is one.
         failures: rows a test found.
+        test: what a data test that failed is about; None for all else.
     """
 
     name: str
@@ -39,11 +41,18 @@ class NodeOutcome:
     status: str
     message: str
     failures: int
+    test: DataTest | None = None
 
     @property
     def is_bad(self) -> bool:
         """Whether it could not run, or a test failed."""
         return self.status in ("error", "fail")
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> NodeOutcome:
+        """The outcome that another process told as JSON."""
+        test = content["test"]
+        return cls(**(content | {"test": DataTest(**test) if test else None}))
 
 
 def run_dbt(
@@ -133,6 +142,7 @@ def run_dbt(
             status=str(run.status),
             message=(run.message or "").strip(),
             failures=run.failures or 0,
+            test=data_test(run.node) if run.status == "fail" else None,
         )
         for run in runs
     ]

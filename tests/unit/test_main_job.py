@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -141,16 +142,33 @@ def stand_in(out: Path) -> bytes:
     return (out / "warehouse.duckdb").read_bytes()
 
 
-def test_a_blocking_check_leaves_the_published_warehouse(
+def test_a_blocking_check_names_its_records_and_leaves_the_published_warehouse(
     copied_project: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     before = stand_in(out)
     test = copied_project / "tests" / "data" / "always_fails.sql"
-    test.write_text("select * from {{ ref('dim_patient') }}\n", encoding="utf-8")
+    test.write_text(
+        "-- No patient is\n-- operated.\n"
+        "select * from {{ ref('dim_patient') }} where is_operated\n",
+        encoding="utf-8",
+    )
+    models = copied_project / "models" / "core" / "_core__models.yml"
+    spoilt = models.read_text(encoding="utf-8").replace("sex: [M, F]", "sex: [M]", 1)
+    models.write_text(spoilt, encoding="utf-8")
     done = build_copy(copied_project, out)
     assert done.returncode == 1, done.stderr
     assert "always_fails" in done.stderr
+    said = done.stderr.splitlines()
+    assert "    what does not hold: No patient is operated. (tests/data/always_fails.sql)" in said
+    named = re.compile(
+        r"    (broken_column sex, )?site_id (\w+), patient_id \2-\d{3} "
+        r"\(seeds/\w+/\w+__registration\.csv, line \d+\)"
+    )
+    rows = [line for line in said if "site_id" in line]
+    assert len(rows) == 20 and all(named.fullmatch(line) for line in rows)
+    assert sum("broken_column sex" in line for line in rows) == 10
+    assert sum(line.startswith("    what to do: ") for line in said) == 2
     assert (out / "warehouse.duckdb").read_bytes() == before
 
 
