@@ -7,6 +7,7 @@ import io
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import date
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,7 @@ def _cell(query: dict[str, Any], name: str, language: str) -> str:
     return str(neutralise("" if value is None else str(value)))
 
 
+@cache
 def _states() -> dict[str, list[str]]:
     """The words of the states, as the stewards' page has them."""
     words = (resources.files("dlm") / "quality" / "words.yml").read_text(encoding="utf-8")
