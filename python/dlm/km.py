@@ -208,12 +208,13 @@ def run(
     if figure is not None and figure.suffix.lower() not in (".svg", ".png", ".pdf"):
         raise UsageError(f"{figure}: a figure is an .svg, .png or .pdf file")
     found = estimate(request, warehouse)
-    write(found, form, handle)
+    # The figure first: a reader who takes only the head of what is printed ends the command.
     if figure is not None:
         from dlm.figures.curves import draw_curves
 
         draw_curves(found, request, figure)
         print(figure, file=sys.stderr)
+    write(found, form, handle)
 
 
 # -------------------------------------------------------------------------------------- reading

@@ -73,6 +73,16 @@ def test_curves_end_while_five_remain_at_risk() -> None:
     assert sorted(round(end * 30.4375) for end in ends.values()) == [500, 640]
 
 
+def test_axis_and_counts_end_with_the_curves_and_no_curve_falls_where_it_ends() -> None:
+    with drawing():
+        axes = draw_km(fake_warehouse(), "RFS", STAMP).figure.axes[0]
+    assert round(axes.get_xlim()[1] * 30.4375) == 640
+    assert list(axes.get_xticks()) == [0, 6, 12, 18]
+    for line in curves(axes):
+        *_, before, last = line.get_ydata()
+        assert last == before
+
+
 def test_counts_beneath_the_curves_hide_small_cells() -> None:
     with drawing():
         made = draw_km(fake_warehouse(), "RFS", STAMP)

@@ -32,6 +32,7 @@ CONF_TYPE = "log-log"
 # A curve ends where fewer than this share of its group remain at risk (and never goes on with
 # fewer patients than may be shown).
 SHARE_AT_RISK = 0.10
+_LEVEL = ("survival", "ci_lower", "ci_upper")
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,17 @@ class Curve:
         return row["n_risk"], row["n_censor"], row["n_event"]
 
     def drawn_steps(self) -> list[dict[Any, Any]]:
-        """The steps up to the tail cut."""
+        """The steps up to the tail cut; at the cut the curve ends at the level it held till then.
+
+        What it falls to there is the estimate for fewer patients than the limit.
+        """
         limit = max(SHARE_AT_RISK * self.size, SMALLEST_SHOWN)
-        return [step for step in self.steps if step["n_risk"] >= limit]
+        drawn = [step for step in self.steps if step["n_risk"] >= limit]
+        if not drawn or len(drawn) == len(self.steps) or not drawn[-1]["n_event"]:
+            return drawn
+        held = drawn[-2] if len(drawn) > 1 else dict.fromkeys(_LEVEL, 1.0)
+        last = drawn[-1] | {name: held[name] for name in _LEVEL} | {"n_censor": 0}
+        return [*drawn[:-1], last]
 
 
 def draw_km(connection: duckdb.DuckDBPyConnection, paramcd: str, stamp: Stamp) -> Sheet:
@@ -79,9 +88,10 @@ def draw_km(connection: duckdb.DuckDBPyConnection, paramcd: str, stamp: Stamp) -
         shown = [] if whole is None else [whole]
 
     ends = [curve.drawn_steps()[-1]["time_days"] for curve in shown if curve.drawn_steps()]
-    last_month = max([12.0, *(end / days_per_month for end in ends)])
+    # Axis and counts end with the longest curve.
+    last_month = max([6.0, *(end / days_per_month for end in ends)])
     every = 6 if last_month <= 60 else 12
-    ticks = [every * number for number in range(int(-(-last_month // every)) + 1)]
+    ticks = [every * number for number in range(int(last_month // every) + 1)]
 
     row_height, plot_height = 3.7, 64.0
     table_height = row_height * 4 * len(shown)
@@ -93,7 +103,7 @@ def draw_km(connection: duckdb.DuckDBPyConnection, paramcd: str, stamp: Stamp) -
         stamp,
     )
     axes = made.axes(34, plot_floor, 140, plot_height)
-    axes.set_xlim(0, ticks[-1])
+    axes.set_xlim(0, last_month)
     axes.set_ylim(0, 1.02)
     axes.set_xticks(ticks)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100"])
@@ -115,7 +125,7 @@ def draw_km(connection: duckdb.DuckDBPyConnection, paramcd: str, stamp: Stamp) -
         _write_comparison(axes, connection, paramcd)
 
     paper = made.paper()
-    places = [34 + 140 * tick / ticks[-1] for tick in ticks]
+    places = [34 + 140 * tick / last_month for tick in ticks]
     for number, curve in enumerate(shown):
         _write_counts(
             paper,
