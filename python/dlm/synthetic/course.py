@@ -192,6 +192,9 @@ def build_findings(
     ]
     findings = pd.concat([found, later], ignore_index=True).reindex(columns=columns)
     findings = findings.drop_duplicates(["p", "visit_no", "lesion_no"])
+    # Where a visit tells of growth instead of a removal, nobody sends what was removed.
+    resected = findings[findings["later_treatment"] == "resected"][["p", "lesion_no"]]
+    pathology = pathology.merge(resected.drop_duplicates(), on=["p", "lesion_no"])
     return findings.sort_values(["p", "visit_no", "lesion_no"], ignore_index=True), pathology
 
 
