@@ -89,6 +89,8 @@ insert into quality.rules values
         'Typing errors.', 'Duration <b>out of range</b> & "odd"', '手術時間が範囲外 <b>',
         'Duration is outside 30 to 1200 min.', '手術時間が30〜1200分の範囲外。', 'Duration is odd.',
         '手術時間が範囲外。', 'Confirm the duration.', '手術時間を確認する。', 'own', '1');
+alter table quality.rules add column threshold_reason_ja varchar;
+update quality.rules set threshold_reason_ja = '入力の誤りは起こりうる。' where rule_id = 'PT10';
 """
 
 # Patients of a site are numbered from 1; every one has two lesions with the reads of a real course.

@@ -58,7 +58,7 @@ def test_every_rule_has_a_page_with_all_its_words(rules: list[dict[str, str]], p
         for name in (*(f"{what}_{tongue}" for what in shown for tongue in ("en", "ja")),):
             assert rule[name] in page, (rule["rule_id"], name)
         assert rule["citation"] in page
-        assert rule["threshold_reason"] in page
+        assert rule["threshold_reason"] in page and rule["threshold_reason_ja"] in page
         assert '<span lang="ja" class="ja">分母</span>' in page
 
 

@@ -15,6 +15,7 @@ select
     cast(check_kind as string) as check_kind,
     cast(threshold_percent as double) as threshold_percent,
     cast(threshold_reason as string) as threshold_reason,
+    cast(threshold_reason_ja as string) as threshold_reason_ja,
 
     ---------- words
     cast(title_en as string) as title_en,

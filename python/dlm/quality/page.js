@@ -405,7 +405,7 @@
       el("dl", { class: "facts" },
         fact("what_to_do", rule.action[side()]),
         fact("owner", word("owner", rule.owner)),
-        fact("threshold", threshold, rule.threshold_reason ? " · " + rule.threshold_reason : ""),
+        fact("threshold", threshold, rule.threshold_reason[side()] ? " · " + rule.threshold_reason[side()] : ""),
         fact("where", word("table", rule.table_name), rule.column_name ? " · " + rule.column_name : ""),
         fact("category", word("category", rule.category) || "–"),
         fact("citation", rule.citation || "–", " · ", ui("version"), " ", rule.version || "–")),

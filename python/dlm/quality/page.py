@@ -547,12 +547,12 @@ def _rule_for_script(summary: RuleSummary) -> dict[str, Any]:
                 "category",
                 "check_kind",
                 "threshold_percent",
-                "threshold_reason",
                 "citation",
                 "version",
             )
         },
         **{name: [rule[f"{name}_en"], rule[f"{name}_ja"]] for name in pair},
+        "threshold_reason": [rule["threshold_reason"], rule["threshold_reason_ja"]],
         "page": summary.page,
     }
 
