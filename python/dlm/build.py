@@ -392,9 +392,10 @@ def _load(places: Places, options: Options, console: Console) -> tuple[list[Load
     else:
         entries = []
         items, origins = deliveries.seed_files(places.project)
-    records = sum(file["records"] or 0 for entry in entries for file in entry["files"])
-    needed = engine.refuse_without_room(places.work, records)
-    room = f", {records:,} records; the build takes about {needed / 1e9:.1f} GB" if records else ""
+    sizes = {file["sha256"]: file["records"] or 0 for entry in entries for file in entry["files"]}
+    records = sum(sizes[item.sha256] for item in items if item.sha256 in sizes)
+    needed = engine.told_size(engine.refuse_without_room(places.work, records))
+    room = f", {records:,} records; the build takes about {needed}" if records else ""
     console.step(f"Loading {len(items)} files{room}")
     for stale in (places.work, places.work.with_suffix(".duckdb.wal")):
         stale.unlink(missing_ok=True)

@@ -520,11 +520,12 @@ def _synth(options: argparse.Namespace) -> int:
         raise UsageError("seeds are CSV; --format parquet is for deliveries")
     console = Console()
     if options.layout == "delivery" and options.scale >= STREAMED_FROM:
+        from dlm import engine
         from dlm.synthetic.streaming import BYTES_A_PATIENT, stream_trial
 
         patients = registered(options.seed, options.scale)
-        size = patients * BYTES_A_PATIENT[options.format] / 1e9
-        console.step(f"Writing {patients:,} patients (up to {size:.1f} GB)")
+        size = engine.told_size(patients * BYTES_A_PATIENT[options.format])
+        console.step(f"Writing {patients:,} patients (up to {size})")
         stream_trial(
             options.seed, patients, options.out, options.format, options.faults, console.count
         )

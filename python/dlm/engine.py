@@ -139,6 +139,11 @@ def unreadable(error: Exception, database: Path, again: str = "dlm build") -> st
     return None
 
 
+def told_size(size: float) -> str:
+    """Bytes as people say them."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+
+
 def refuse_without_room(work: Path, records: int) -> int:
     """Stop before work is begun that the disk cannot hold.
 
@@ -156,8 +161,8 @@ def refuse_without_room(work: Path, records: int) -> int:
     free = shutil.disk_usage(work.parent).free
     if free < needed:
         raise DlmError(
-            f"{records:,} records need about {needed / 1e9:.1f} GB below {work.parent}, where "
-            f"{free / 1e9:.1f} GB are free; make room, or name another folder with --out. "
+            f"{records:,} records need about {told_size(needed)} below {work.parent}, where "
+            f"{told_size(free)} are free; make room, or name another folder with --out. "
             "What was published before is untouched"
         )
     return needed
@@ -169,9 +174,9 @@ def explained(message: str, work: Path) -> str | None:
     if "max_temp_directory_size" in folded or "no space left" in folded or "disk is full" in folded:
         folder = temp_folder(work)
         existing = next(place for place in (folder, *folder.parents) if place.exists())
-        free = shutil.disk_usage(existing).free / 1e9
+        free = told_size(shutil.disk_usage(existing).free)
         return (
-            f"the disk is full: {free:.1f} GB are free below {existing}, where what does not fit "
+            f"the disk is full: {free} are free below {existing}, where what does not fit "
             f"into memory goes; make room, name another folder in {TEMP}, or allow more memory in "
             f"{MEMORY}"
         )

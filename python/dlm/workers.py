@@ -13,8 +13,10 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
+from dlm import engine
 from dlm.errors import BlockedError, DlmError
 
 
@@ -92,14 +94,17 @@ def serve(handle: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     for line in sys.stdin:
+        request = json.loads(line)
         try:
-            answer = handle(json.loads(line))
+            answer = handle(request)
         except BlockedError as error:
             answer = {"blocked": str(error)}
         except DlmError as error:
             answer = {"error": str(error)}
         except Exception as error:
-            traceback.print_exc()
-            answer = {"error": f"{type(error).__name__}: {error}"}
+            missing = engine.explained(str(error), Path(request["database"]))
+            if missing is None:
+                traceback.print_exc()
+            answer = {"error": missing or f"{type(error).__name__}: {error}"}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()

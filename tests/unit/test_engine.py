@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -66,3 +69,20 @@ def test_errors_of_the_engine_say_what_is_missing(
     assert "memory is too small" in str(engine.explained(str(memory.value), work))
     assert "disk is full" in str(engine.explained(str(disk.value), work))
     assert engine.explained("Binder Error: no such column", work) is None
+
+
+def test_a_helper_process_says_what_is_missing_too(tmp_path: Path) -> None:
+    program = (
+        "import duckdb; from dlm.workers import serve\n"
+        "def handle(request): raise duckdb.OutOfMemoryException('failed to allocate data')\n"
+        "serve(handle)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input=json.dumps({"database": str(tmp_path / "work.duckdb")}) + "\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "memory is too small" in json.loads(done.stdout)["error"]
+    assert "Traceback" not in done.stderr

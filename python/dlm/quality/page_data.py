@@ -285,7 +285,11 @@ _LESION_EVENTS = {
             reads.reader_id, reads.reader_role, cast(facts.is_accepted as varchar),
             facts.not_accepted_reason], 'read', reads.record_key
         from intermediate.int_reads as reads
-        left join core.fct_read as facts on reads.read_key = facts.read_key
+        left join (
+            select read_key, is_accepted, not_accepted_reason from core.fct_read
+            where lesion_id in (select lesion_id from lesions)
+        ) as facts on reads.read_key = facts.read_key
+        where reads.lesion_id in (select lesion_id from lesions)
     """,
     "intermediate.int_dispositions": """
         select patient_id, lesion_id, surgery_date, 'disposition',
@@ -349,8 +353,9 @@ def _events(
 ) -> list[tuple[str, str | None, Event]]:
     """Events of the patients, without a lesion_id, and of the lesions."""
     there = [
-        select
-        for table, select in (_PATIENT_EVENTS | _LESION_EVENTS).items()
+        f"select * from ({select}) where {unit}_id in (select {unit}_id from {unit}s)"
+        for unit, events in (("patient", _PATIENT_EVENTS), ("lesion", _LESION_EVENTS))
+        for table, select in events.items()
         if has_table(connection, table)
     ]
     if not there:
@@ -366,14 +371,8 @@ def _events(
         with
         patients as (select unnest($patients) as patient_id),
         lesions as (select unnest($lesions) as lesion_id),
-        events (patient_id, lesion_id, day, kind, details, form, record_key) as (
+        wanted (patient_id, lesion_id, day, kind, details, form, record_key) as (
             {" union all ".join(there)}
-        ),
-        wanted as (
-            select * from events
-            where
-                (lesion_id is null and patient_id in (select patient_id from patients))
-                or lesion_id in (select lesion_id from lesions)
         ),
         sources as (
             select form, record_key, min(delivery_file) as file, min(delivery_line) as line
