@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import math
 import os
 import shutil
@@ -28,6 +29,9 @@ exit codes:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A letter that the terminal's encoding lacks is printed as its code, not as an error.
+        sys.stdout.reconfigure(errors="backslashreplace")
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.command is None:
@@ -45,6 +49,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(
             f"error: {error.filename or 'input or output'}: {error.strerror or error}; what was "
             "published and stored before is untouched",
+            file=sys.stderr,
+        )
+        return 4
+    except UnicodeEncodeError as error:
+        print(
+            f"error: the encoding of this terminal, {error.encoding}, has not the letters of what "
+            "was asked; set PYTHONUTF8=1",
             file=sys.stderr,
         )
         return 4
@@ -516,6 +527,8 @@ def _synth(options: argparse.Namespace) -> int:
         )
     if options.scale < 1:
         raise UsageError("--scale is a whole number from 1")
+    if options.seed < 0:
+        raise UsageError("--seed is a whole number from 0")
     if options.layout == "seeds" and options.format != "csv":
         raise UsageError("seeds are CSV; --format parquet is for deliveries")
     console = Console()
@@ -545,6 +558,12 @@ def _synth(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
+    for name in ("runs", "rows", "scale"):
+        given = getattr(options, name)
+        if given is not None and given < 1:
+            raise UsageError(f"--{name} is a whole number from 1")
+    if (options.seed or 0) < 0:
+        raise UsageError("--seed is a whole number from 0")
     if options.what == "all":
         from dlm.bench_table import every
 
@@ -562,15 +581,13 @@ def _bench(options: argparse.Namespace) -> int:
     if options.what == "survival":
         from dlm.survival_bench import survival
 
-        if options.subjects < 100 or options.runs < 1:
-            raise UsageError("--subjects is a whole number from 100, --runs one from 1")
+        if options.subjects < 100:
+            raise UsageError("--subjects is a whole number from 100")
         return survival(options.subjects, options.runs, options.json)
 
     if options.what == "checks":
         from dlm.checks_bench import checks
 
-        if options.runs < 1:
-            raise UsageError("--runs is a whole number from 1")
         return checks(find_places(), options.runs, options.json)
 
     if options.what == "scale":

@@ -56,17 +56,18 @@ class DeliveryRefused(DlmError):
     Args:
         problems: what is wrong.
         summary: what became of each file, as a table to print before the problems.
+        what: was refused.
     """
 
     exit_code = 3
     _SHOWN = 50
 
-    def __init__(self, problems: list[Problem], summary: str = ""):
+    def __init__(self, problems: list[Problem], summary: str = "", what: str = "delivery"):
         self.problems = problems
         listed = [f"  {problem}" for problem in problems[: self._SHOWN]]
         if len(problems) > self._SHOWN:
             listed.append(f"  and {len(problems) - self._SHOWN} more")
         super().__init__(
-            f"{len(problems)} problem(s) refuse this delivery:\n"
+            f"{len(problems)} problem(s) refuse this {what}:\n"
             + "\n".join(([summary] if summary else []) + listed)
         )

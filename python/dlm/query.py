@@ -35,15 +35,19 @@ def run_query(warehouse: Path, sql: str, form: str, out: Path | None) -> None:
 
     Raises:
         DlmError: nothing is published, it cannot be read, or the query is wrong.
-        UsageError: Parquet was asked for without a file.
+        UsageError: Parquet was asked for without a file, or not one thing was asked.
     """
     if form == "parquet" and out is None:
         raise UsageError("--format parquet needs --out FILE")
     with engine.reading(warehouse) as connection:
+        _find_without_schema(connection)
         if form != "parquet":
             connection.execute("set enable_external_access = false")
         try:
-            answer = connection.sql(sql)
+            statements = connection.extract_statements(sql)
+            if len(statements) > 1:
+                raise UsageError(f"{len(statements)} statements are given; ask one at a time")
+            answer = connection.sql(sql) if statements else None
         except duckdb.Error as error:
             wrong = engine.unreadable(error, warehouse)
             raise DlmError(wrong or f"the query cannot run: {error}") from None
@@ -56,14 +60,37 @@ def run_query(warehouse: Path, sql: str, form: str, out: Path | None) -> None:
             raise DlmError(wrong or f"the query failed: {error}") from None
 
 
+def _find_without_schema(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let tables be named without their schema; `show tables` lists them all then."""
+    ((schemas,),) = connection.execute(
+        "select string_agg(distinct schema_name, ',' order by schema_name) from duckdb_tables()"
+    ).fetchall()
+    if schemas:
+        connection.execute(f"set search_path = '{schemas}'")
+
+
+def _can_draw_tables() -> bool:
+    try:
+        "┌─┐│└┘├┤".encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _write(answer: duckdb.DuckDBPyRelation, form: str, out: Path | None) -> None:
     if form == "parquet":
         answer.write_parquet(str(out))
         return
-    if form == "table" and out is None:
+    if form == "table" and out is None and _can_draw_tables():
         answer.show(max_rows=10_000, max_width=10_000)
         return
     columns = answer.columns
+    if form == "table" and out is None:
+        from dlm.listing import print_rows
+
+        records = [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
+        print_rows(records, columns, form)
+        return
     rows = answer.fetchall()
     handle = out.open("w", encoding="utf-8", newline="") if out else sys.stdout
     try:

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from dlm import engine
 from dlm.errors import UsageError
 
@@ -31,6 +33,12 @@ CLAIMS = {
     "flow_evaluable_patients": ("flow", "patients", "evaluable_confirmed_dlm"),
 }
 """Published claims and the endpoint each is computed from; survival medians follow a pattern."""
+_EXAMPLES = {
+    "npv": "npv ct_mri",
+    "km": "km RFS, or km RFS all_resected",
+    "flow": "flow patients, or flow patients confirmed_dlm",
+}
+_UNIT = re.compile(r"[A-Z]{2}[0-9]{2}-[0-9]{3}(-L[0-9]+)?")
 _MEDIAN = re.compile(r"(rfs|os)_median_(\w+)")
 # What a unit's state is read from; other records of the patient are context.
 _DECIDING = {
@@ -58,7 +66,17 @@ def resolve(words: Sequence[str]) -> tuple[str, ...]:
     if len(words) == 1 and median:
         return ("km", median[1].upper(), median[2])
     if first in ("npv", "km", "flow") and 2 <= len(words) <= (2 if first == "npv" else 3):
-        return (first, words[1].upper() if first == "km" else words[1], *words[2:])
+        subset = words[1].upper() if first == "km" else words[1].lower()
+        return (first, subset, *(word.lower() for word in words[2:]))
+    if first in _EXAMPLES:
+        raise UsageError(f"{first} is named like: {_EXAMPLES[first]}")
+    unit = _UNIT.fullmatch(words[0].upper())
+    if unit:
+        column = "lesion_id" if unit[1] else "patient_id"
+        raise UsageError(
+            f"{words[0]} is no endpoint; where its records stand: dlm sql "
+            f"\"from quality.record_sources where {column} = '{unit[0]}'\""
+        )
     raise UsageError(
         f"{' '.join(words)} is no endpoint; name one like: npv ct_mri, km RFS all_resected, "
         f"flow patients confirmed_dlm, or a claim: {', '.join(CLAIMS)}, rfs_median_all_resected"
@@ -95,9 +113,21 @@ def trace(warehouse: Path, words: Sequence[str]) -> list[dict[str, Any]]:
             "where m.endpoint = ? and m.subset = ? and " + _of_group(endpoint) + " order by all",
             [list(_DECIDING[endpoint]), endpoint, subset, group, group],
         ).fetchall()
-    if not rows:
-        raise UsageError(f"{' '.join(words)} has no {'patient' if group else 'record'} here")
+        if not rows:
+            groups = ", ".join(_groups(connection, endpoint, subset))
+            raise UsageError(f"{endpoint} {subset} has no {group}; known here: {groups}")
     return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+
+
+def _groups(connection: duckdb.DuckDBPyConnection, endpoint: str, subset: str) -> list[str]:
+    """What a third word can be."""
+    sql = (
+        "select step from marts.patient_flow where unit = ? group by step order by min(step_order)"
+        if endpoint == "flow"
+        else "select distinct group_value from quality.endpoint_members where endpoint = 'km' "
+        "and subset = ? and group_value is not null order by all"
+    )
+    return [str(value) for (value,) in connection.execute(sql, [subset]).fetchall()]
 
 
 def _of_group(endpoint: str) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +99,53 @@ def test_sql_without_a_warehouse_says_how_to_make_one(
     monkeypatch.setenv("DLM_OUT", str(tmp_path))
     assert main(["sql", "select 1"]) == 4
     assert "dlm build" in capsys.readouterr().err
+
+
+def test_tables_are_found_without_their_schema(
+    small_warehouse: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with duckdb.connect(str(small_warehouse / "warehouse.duckdb")) as connection:
+        connection.execute("create schema marts; create table marts.km_summary as select 7 as n")
+    assert main(["sql", "from km_summary", "--format", "csv"]) == 0
+    assert main(["sql", "show tables", "--format", "csv"]) == 0
+    assert capsys.readouterr().out == "n\n7\nname\nkm_summary\nt\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["sql", "select 1; select 2"], "2 statements are given; ask one at a time"),
+        (["sql", "-- a comment"], "the query returns nothing"),
+        (["trace", "npv"], "npv is named like: npv ct_mri"),
+        (["trace", "jp07-004-L03"], "quality.record_sources where lesion_id = 'JP07-004-L03'"),
+        (["trace", "km", "RFS", "nobody"], "km RFS has no nobody; known here: all_resected"),
+        (["trace", "flow", "lesions", "x"], "known here: registered, "),
+        (["queries", "list", "--site", "xx01"], "there is no site XX01; known: ALL, EU01"),
+        (["queries", "import", str(builds.PROJECT / "README.md")], "README.md: is no query list"),
+        (["check", "--thresholds", "nofile.csv"], "there is no file nofile.csv"),
+        (["synth", "--seed", "-1", "--out", "nowhere"], "--seed is a whole number from 0"),
+        (["bench", "load", "--runs", "0"], "--runs is a whole number from 1"),
+    ],
+)
+def test_wrong_words_are_told_with_what_would_be_right(
+    in_published: None, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    assert main(words) in (2, 3)
+    assert said in capsys.readouterr().err
+
+
+def test_a_terminal_without_the_letters_shows_their_codes(
+    in_published: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for words, shown in (
+        (["sql", "select 'é' as letter, 1 as n"], "letter  n\n\\xe9       1\n"),
+        (["sql", "select '病' as a", "--format", "csv"], "a\n\\u75c5\n"),
+    ):
+        printed = io.BytesIO()
+        monkeypatch.setattr("sys.stdout", io.TextIOWrapper(printed, encoding="ascii"))
+        assert main(words) == 0
+        sys.stdout.flush()
+        assert printed.getvalue().decode() == shown
 
 
 @pytest.mark.parametrize("damage", ["cut off", "overwritten", "another kind"])

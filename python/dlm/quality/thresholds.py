@@ -49,6 +49,8 @@ def read_thresholds(path: Path) -> dict[str, float]:
         UsageError: the file cannot be read, names a rule twice or holds no percentage.
     """
     thresholds: dict[str, float] = {}
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)

@@ -177,11 +177,14 @@ def _filters(options: argparse.Namespace, default_states: tuple[str, ...]) -> An
     def values(name: str) -> tuple[str, ...]:
         return tuple(part for text in getattr(options, name) for part in text.split(",") if part)
 
-    states = values("state") or default_states
+    states = tuple(state.lower() for state in values("state")) or default_states
+    sites, rules, severities = (
+        tuple(value.upper() for value in values(name)) for name in ("site", "rule", "severity")
+    )
     return Filters(
-        sites=values("site"),
-        rules=values("rule"),
-        severities=values("severity"),
+        sites=sites,
+        rules=rules,
+        severities=severities,
         states=STATES if "all" in states else states,
     )
 
@@ -435,6 +438,8 @@ def _lock_list(options: argparse.Namespace) -> int:
         "name", "state", "locked_at", "by", "cutoff", "deliveries", "code_revision", "reason",
     )  # fmt: skip
     print_rows(rows, columns, options.format)
+    if not rows and options.format == "table":
+        print("no data cut was made yet; make one with: dlm lock create NAME --reason TEXT")
     return 0
 
 
@@ -519,6 +524,8 @@ def _log(options: argparse.Namespace) -> int:
         print_rows(entries, tuple(entries[0]) if entries else (), "json")
     else:
         print_rows(rows, tuple(rows[0]) if rows else ("n",), options.format)
+    if not rows and options.format == "table":
+        print("the log is empty: nothing was exported, waived, adjudicated or locked yet")
     return 0
 
 

@@ -181,7 +181,7 @@ def import_replies(
                 }
             )
     if problems:
-        raise DeliveryRefused(problems)
+        raise DeliveryRefused(problems, what="list")
     with store.locked(state):
         before = standing(Known(scope).of(log.read_log(state))).replies
         last = {reply["query_id"]: reply for reply in before}
@@ -271,7 +271,7 @@ def _rows(path: Path) -> Iterable[tuple[int, dict[str, str]]]:
         surplus = cells[len(names) :]
         if len(cells) < len(names) or any(cell.strip() for cell in surplus):
             text = f"has {len(cells)} fields where the header has {len(names)}"
-            raise DeliveryRefused([Problem(path.name, line, None, "fields", text)])
+            raise DeliveryRefused([Problem(path.name, line, None, "fields", text)], what="list")
         rows.append((line, dict(zip(names, (cell.strip() for cell in cells), strict=False))))
     return rows
 
@@ -289,6 +289,9 @@ def _column_names(file: str, header: Sequence[str]) -> list[str]:
         if cell not in known
     ]
     names = [known[cell] for cell in header if cell in known]
+    if not names:
+        text = "is no query list; send back one that dlm queries export wrote"
+        raise DeliveryRefused([Problem(file, None, None, "no_list", text)], what="list")
     problems += [
         Problem(file, 1, name, "doubled_column", "is there twice")
         for name in COLUMNS
@@ -300,7 +303,7 @@ def _column_names(file: str, header: Sequence[str]) -> list[str]:
         if name not in names
     ]
     if problems:
-        raise DeliveryRefused(problems)
+        raise DeliveryRefused(problems, what="list")
     return names
 
 
@@ -316,7 +319,7 @@ def _read_csv(path: Path) -> list[tuple[int, list[str]]]:
             continue
     if text is None:
         problem = "is neither UTF-8 nor Shift_JIS; save it as CSV UTF-8"
-        raise DeliveryRefused([Problem(path.name, None, None, "encoding", problem)])
+        raise DeliveryRefused([Problem(path.name, None, None, "encoding", problem)], what="list")
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -328,7 +331,7 @@ def _read_csv(path: Path) -> list[tuple[int, list[str]]]:
             begins = reader.line_num + 1
     except csv.Error as error:
         raise DeliveryRefused(
-            [Problem(path.name, begins, None, "quotes", f"cannot be read ({error})")]
+            [Problem(path.name, begins, None, "quotes", f"cannot be read ({error})")], what="list"
         ) from None
     return rows
 
@@ -346,7 +349,8 @@ def _read_workbook(path: Path) -> list[tuple[int, list[str]]]:
                 Problem(
                     path.name, None, None, "workbook", f"is no workbook that can be read: {error}"
                 )
-            ]
+            ],
+            what="list",
         ) from None
     return [(number, [_text(cell) for cell in row]) for number, row in enumerate(values, 1)]
 
