@@ -121,7 +121,7 @@ def examine(
         head = stream.read(HEAD)
     if not head:
         raise refused(name, None, "empty_file", "is empty once decompressed; send it again")
-    _check_magic(head, name)
+    _check_magic(head, name, "a CSV file")
     bom = next(((mark, encoding) for mark, encoding in _BOMS if head.startswith(mark)), None)
     candidates: tuple[str, ...]
     if bom is not None:
@@ -168,26 +168,36 @@ class _Undecodable(Exception):
         super().__init__()
 
 
-def _check_magic(head: bytes, name: str) -> None:
+def check_magic(path: Path, name: str) -> None:
+    """Refuse a file that should be a workbook for what its first bytes show it to be, if they do.
+
+    Raises:
+        DeliveryRefused: it is a web page, a PDF, an archive or the like.
+    """
+    with path.open("rb") as handle:
+        _check_magic(handle.read(HEAD), name, "a workbook")
+
+
+def _check_magic(head: bytes, name: str, wanted: str) -> None:
     if head.startswith(b"PK\x03\x04"):
         if b"xl/" in head or b"[Content_Types].xml" in head:
             what, code = "an Excel workbook; name it .xlsx or export it as CSV", "workbook"
         else:
             what, code = "a zip archive; deliver its files themselves", "zipped"
-        raise refused(name, None, code, f"is not a CSV file but {what}")
+        raise refused(name, None, code, f"is not {wanted} but {what}")
     for magic, code, what in _MAGIC:
         if head.startswith(magic):
-            raise refused(name, None, code, f"is not a CSV file but {what}; export it as CSV")
+            raise refused(name, None, code, f"is not {wanted} but {what}; export it as CSV")
     for _, encoding in (*_BOMS, (b"", "latin-1")):
         text = head[:4096].decode(encoding, errors="ignore").lstrip("\ufeff \t\r\n").casefold()
         if text.startswith("<") and any(
             tag in text for tag in ("<html", "<!doctype html", "<head")
         ):
             raise refused(
-                name, None, "web_page", "is a web page, not a CSV file; was the download logged in?"
+                name, None, "web_page", f"is a web page, not {wanted}; was the download logged in?"
             )
         if text.startswith(("<?xml", "<table")):
-            raise refused(name, None, "markup", "is XML or HTML, not a CSV file; export it as CSV")
+            raise refused(name, None, "markup", f"is XML or HTML, not {wanted}; export it as CSV")
 
 
 def _by_header(
@@ -223,22 +233,22 @@ def _scan(path: Path, name: str, size: int, gzipped: bool, encoding: str, skip: 
                 # The decoder prepends the bytes it had kept back to the block.
                 before = error.object[: error.start].decode(encoding, errors="ignore")
                 raise _Undecodable(
-                    skip + consumed - waiting + error.start, line + before.count("\n")
+                    skip + consumed - waiting + error.start, line + _line_ends(before)
                 ) from None
             strange = unassigned.search(text) if unassigned else None
             if strange:
                 before = text[: strange.start()]
                 at = skip + consumed - waiting + len(before.encode(encoding))
-                raise _Undecodable(at, line + before.count("\n"))
+                raise _Undecodable(at, line + _line_ends(before))
             if "\x00" in text:
                 before = text[: text.index("\x00")]
-                at = line + before.count("\n")
+                at = line + _line_ends(before)
                 raise refused(name, at, "nul_byte", _NUL)
             if "\ufffd" in text:
                 before = text[: text.index("\ufffd")]
                 raise refused(
                     name,
-                    line + before.count("\n"),
+                    line + _line_ends(before),
                     "replacement_character",
                     "holds the character U+FFFD, which stands for one that was lost when the file "
                     "was converted; export it anew from the source",
@@ -249,7 +259,7 @@ def _scan(path: Path, name: str, size: int, gzipped: bool, encoding: str, skip: 
             separators = separators or "\x1f" in text or "\x1e" in text
             if not block:
                 break
-            line += text.count("\n")
+            line += _line_ends(text)
             consumed += len(block)
             if not gzipped:
                 continue
@@ -284,6 +294,11 @@ def _scan(path: Path, name: str, size: int, gzipped: bool, encoding: str, skip: 
         newline,
         separators,
     )
+
+
+def _line_ends(text: str) -> int:
+    """Lines that end in a piece of a file: line feeds, or carriage returns where there is none."""
+    return text.count("\n") or text.count("\r")
 
 
 _NUL = (

@@ -151,9 +151,13 @@ def _proven_quotes(block: bytes, delimiter: str) -> int | None:
     return len(marks) if bool(opens.all() and closes.all() and within.all()) else None
 
 
-def refuse_footer(patients: pa.Array) -> None:
-    """Leave a file to the strict path when a line of it may tell about the file."""
-    if pc.any(pc.match_substring_regex(pc.unique(patients), FOOTER)).as_py():
+def refuse_no_record(patients: pa.Array) -> None:
+    """Leave a file to the strict path when a line of it may be blank or tell about the file."""
+    values = pc.unique(patients)
+    odd = pc.or_(
+        pc.match_substring_regex(values, FOOTER), pc.equal(pc.utf8_trim_whitespace(values), "")
+    )
+    if pc.any(odd).as_py():
         raise NotSimple
 
 
@@ -235,10 +239,5 @@ def _all_filled(table: pa.Table) -> bool:
 
 def _refuse_repeated_header(table: pa.Table, header: Header) -> None:
     """Leave a file to the strict path when a record may be the header once more."""
-    wanted = header.found[0]
-    column = table.column(0)
-    same_length = pc.equal(pc.utf8_length(column), len(wanted))
-    if pc.any(same_length).as_py():
-        values = pc.unique(column.filter(same_length)).to_pylist()
-        if any(value.casefold() == wanted.casefold() for value in values):
-            raise NotSimple
+    if header.may_repeat(pc.unique(table.column(0))).any():
+        raise NotSimple

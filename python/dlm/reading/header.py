@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from dlm.contracts import FileSpec, match_name
 from dlm.errors import DeliveryRefused, Problem
 from dlm.reading.content import refused
 from dlm.reading.privacy import private_header, private_text
+
+_LONGEST = 200
+"""Characters from which on a field is no column's name."""
 
 
 @dataclass(frozen=True)
@@ -17,19 +27,35 @@ class Header:
     Attributes:
         found: the header's fields as they stand in the file.
         order: position in the file of each contract column.
+        keys: the header's fields as they are compared.
+        aliases: other names a field may have, as they are compared.
         warnings: what a person should know though the file loads.
     """
 
     found: list[str]
     order: list[int]
+    keys: list[str]
+    aliases: Mapping[str, str]
     warnings: list[Problem]
 
     def repeats(self, fields: list[str]) -> bool:
-        """Whether a record is the header once more, letter case aside."""
+        """Whether a record is the header once more, folded as the header itself is.
+
+        Where files were joined, a byte order mark may stand before it.
+        """
+        names = [fields[0].removeprefix("\ufeff"), *fields[1:]]
         return all(
-            len(field) == len(header) and field.casefold() == header.casefold()
-            for field, header in zip(fields, self.found, strict=True)
+            _key(name, self.aliases) == key for name, key in zip(names, self.keys, strict=True)
         )
+
+    def may_repeat(self, values: pa.Array) -> np.ndarray[Any, Any]:
+        """Of which values of the first column a record may be the header once more."""
+        first = self.keys[0]
+        names = [first, *(alias for alias, key in self.aliases.items() if key == first)]
+        spaces = r"[\s\p{Z}\x{0b}\x{1c}-\x{1f}\x{85}\x{feff}]+"
+        folded = pc.replace_substring_regex(pc.utf8_normalize(values, "NFKC"), spaces, "")
+        found = pc.is_in(pc.utf8_lower(folded), pa.array([name.lower() for name in names]))
+        return np.asarray(found.to_numpy(zero_copy_only=False))
 
 
 def known_share(found: list[str], spec: FileSpec) -> float:
@@ -51,8 +77,7 @@ def match_header(found: list[str], spec: FileSpec, name: str, line: int) -> Head
     aliases = _folded_aliases(spec)
     positions: dict[str, list[int]] = {}
     for position, header in enumerate(found):
-        key = match_name(header)
-        positions.setdefault(aliases.get(key, key), []).append(position)
+        positions.setdefault(_key(header, aliases), []).append(position)
     wanted = {match_name(header): header for header in spec.headers}
     strangers = {key: at for key, at in positions.items() if key not in wanted}
     _refuse_private(found, strangers, name, line)
@@ -97,7 +122,18 @@ def match_header(found: list[str], spec: FileSpec, name: str, line: int) -> Head
                 "columns stand in another order than in the contract; they were matched by name",
             )
         )
-    return Header(found, order, warnings)
+    return Header(found, order, [_key(each, aliases) for each in found], aliases, warnings)
+
+
+@lru_cache(maxsize=4096)
+def _folded(field: str) -> str:
+    """A field as headers are compared; the first fields of records repeat."""
+    return match_name(field)
+
+
+def _key(field: str, aliases: Mapping[str, str]) -> str:
+    key = _folded(field) if len(field) < _LONGEST else field
+    return aliases.get(key, key)
 
 
 def _folded_aliases(spec: FileSpec) -> dict[str, str]:

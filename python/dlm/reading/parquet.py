@@ -92,29 +92,22 @@ def odd_rows(batch: pa.RecordBatch, header: Header, patient: int | None) -> np.n
     """Rows that may be no record: all blank, the header again, or a line about the file."""
     filled = np.zeros(batch.num_rows, dtype=bool)
     for column in batch.columns:
-        filled |= _of_values(column, value_lengths(column.dictionary) > 0)
+        trimmed = pc.utf8_trim_whitespace(column.dictionary)
+        filled |= _of_values(column, value_lengths(trimmed) > 0)
         if filled.all():
             break
     odd = ~filled
-    first = batch.column(0).dictionary
-    title = header.found[header.order[0]].casefold()
-    again = [value.casefold() == title for value in _near(first, len(title))]
-    if any(again):
-        odd |= _of_values(batch.column(0), np.asarray(again))
+    # Columns stand in the contract's order here; the header's first is one of them.
+    first = batch.column(header.order.index(0))
+    again = header.may_repeat(first.dictionary)
+    if again.any():
+        odd |= _of_values(first, again)
     if patient is not None:
         column = batch.column(patient)
         footers = pc.match_substring_regex(column.dictionary, FOOTER)
         if pc.any(footers).as_py():
             odd |= _of_values(column, footers.to_numpy(zero_copy_only=False))
     return np.flatnonzero(odd)
-
-
-def _near(values: pa.Array, length: int) -> list[str]:
-    """The values, those of another length blank."""
-    same = pc.equal(pc.utf8_length(values), length)
-    if not pc.any(same).as_py():
-        return []
-    return [str(value) for value in pc.if_else(same, values, "").to_pylist()]
 
 
 def _of_values(column: pa.DictionaryArray, per_value: np.ndarray) -> np.ndarray:

@@ -34,6 +34,10 @@ _HARMLESS = (
 """Trial identifiers, and (in columns that are not free text) dates."""
 
 
+_NO_WORDS = frozenset(("unknown", "none", "null", "test", "total", "missing"))
+"""Words that stand where an identifier should and are no names."""
+
+
 @dataclass(frozen=True)
 class _Rule:
     kind: str
@@ -222,9 +226,12 @@ def _is_person_name(text: str) -> bool:
     for surname in words.surnames_ja:
         if text.startswith(surname):
             rest = text.removeprefix(surname).removesuffix("様").strip(" ")
-            longest = 5 if "ァ" <= surname[0] <= "ヶ" else 3
+            longest = 3 if _is_han(surname[0]) else 5
             return text[len(surname)] == " " and 1 <= len(rest) <= longest if rest else False
     parts = _name_words(text)
+    folded = {part.casefold() for part in parts}
+    if len(parts) == 2 and folded & words.given and folded & words.surnames:
+        return True
     return (
         2 <= len(parts) <= 4
         and all(_is_capitalised(part) for part in parts)
@@ -248,7 +255,8 @@ def _is_name_for_identifier(text: str) -> bool:
 def _is_word_for_identifier(text: str) -> bool:
     """Whether what should identify a patient is a single word such as a surname."""
     text = text.strip()
-    return len(text) > 3 and text[0].isupper() and text[1:].isalpha() and text[1:].islower()
+    shaped = text[:1].isupper() and (text[1:].islower() or text.isupper())
+    return len(text) > 3 and text.isalpha() and shaped and text.casefold() not in _NO_WORDS
 
 
 def _is_name_in_text(text: str) -> bool:

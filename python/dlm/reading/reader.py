@@ -32,6 +32,7 @@ Progress = Callable[[int], None]
 _BATCH_ROWS = 20_000
 _BATCH_CHARACTERS = 8 * 1024**2
 _PREAMBLE = 20
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _MIXED = "lines end in more than one way from here on; every record was read all the same"
 _Piece = TypeVar("_Piece", str, bytes)
 
@@ -262,7 +263,7 @@ class _Reading:
         ):
             count = batch.num_rows
             if self.patient is not None:
-                fast.refuse_footer(batch.column(self.patient))
+                fast.refuse_no_record(batch.column(self.patient))
             self.gate.look(batch, lines)
             self._refuse_other_sites(batch, lines)
             self.loaded.records_in += count
@@ -273,6 +274,8 @@ class _Reading:
     def _header(self, source: Iterator[records.Record]) -> Header:
         name, spec = self.loaded.name, self.loaded.spec
         first = next(source, None)
+        if first is not None and known_share(first.fields, spec) == 0:
+            self._refuse_delimiter(first)
         if first is None or first.fault is not None:
             why = f": {first.fault.text}" if first and first.fault else ""
             raise refused(name, 1, "no_header", f"has no readable header line{why}")
@@ -288,6 +291,20 @@ class _Reading:
         header = match_header(first.fields, spec, name, first.line)
         self.loaded.warnings += header.warnings
         return header
+
+    def _refuse_delimiter(self, first: records.Record) -> None:
+        """Refuse a header that another delimiter than the declared one cuts into known columns."""
+        line = self.contract.delimiter.join(first.fields)
+        for delimiter, called in _DELIMITERS.items():
+            if known_share(records.cut_fields(line, delimiter)[0], self.loaded.spec) > 0.5:
+                raise refused(
+                    self.loaded.name,
+                    first.line,
+                    "wrong_delimiter",
+                    f"has {called} between its fields where the contract declares "
+                    f"{_DELIMITERS.get(self.contract.delimiter, self.contract.delimiter)}; "
+                    "export it anew",
+                )
 
     def _judged(self, record: records.Record, header: Header) -> Problem | None:
         """Why a record with sound quotes goes to quarantine; None for a good one."""
@@ -320,7 +337,7 @@ class _Reading:
                 f"has {len(fields)} fields where the header has {width}; "
                 "check delimiters and quotes",
             )
-        if not any(fields):
+        if not any(map(str.strip, fields)):
             what = "every field is blank; remove the line"
             return Problem(name, record.line, None, "blank_record", what)
         if header.repeats(fields):

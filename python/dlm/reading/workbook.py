@@ -26,7 +26,7 @@ import python_calamine as calamine
 
 from dlm.contracts import Contract, FileSpec, match_name
 from dlm.errors import Problem
-from dlm.reading.content import RATIO_LIMIT, refused
+from dlm.reading.content import RATIO_LIMIT, check_magic, refused
 from dlm.reading.privacy import private_texts
 from dlm.reading.records import FIELD_LIMIT, Record
 
@@ -143,6 +143,7 @@ def _check_archive(path: Path, name: str) -> None:
             "is an old or password-protected workbook; save it as .xlsx without a password",
         )
     if not start.startswith(b"PK"):
+        check_magic(path, name)
         raise refused(
             name, None, "not_a_workbook", "is named .xlsx but is no workbook; name it as what it is"
         )
