@@ -54,6 +54,28 @@ def test_sql_csv_is_safe_in_a_spreadsheet(
     assert capsys.readouterr().out == "a,b\n'=1+1,1\nx,\n"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sql", "from t", "--format", "csv"],
+        ["km", "select b as time, b as event from t", "--time", "time", "--event", "event"],
+    ],
+)
+def test_records_left_out_are_told_beside_an_answer_and_not_in_it(
+    small_warehouse: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    main(words)
+    before = capsys.readouterr()
+    assert "left out of this build" not in before.err
+    manifest = small_warehouse / "manifest.json"
+    manifest.write_text('{"stamp": {"excluded_records": 3}}', encoding="utf-8")
+    main(words)
+    after = capsys.readouterr()
+    note = "note: 3 records with open S1 queries are left out of this build\n"
+    assert after.err == note + before.err
+    assert after.out == before.out
+
+
 @pytest.mark.parametrize("value", ["=x", "+1", "-1", "@x", "\tx", "\rx"])
 def test_formula_starts_are_neutralised(value: str) -> None:
     assert neutralise(value) == "'" + value

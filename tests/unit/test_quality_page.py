@@ -10,6 +10,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,16 @@ def test_the_calendar_tells_late_from_missing(page: str) -> None:
     assert japan["JP03"][3].startswith("late 12 d")
     america = {row[0]: row for row in cells(page, "calendar-3")}
     assert all(cell.startswith("missing") for cell in america["US02"][1:])
+
+
+def test_a_page_of_a_build_without_some_records_says_they_block_nothing_more(
+    page: str, tmp_path: Path
+) -> None:
+    assert "open S1 records block the analysis" in page
+    without = write(fake_quality(snapshots=1), tmp_path, replace(STAMP, excluded_records=4))
+    text = without.read_text("utf-8")
+    assert "the 4 records they stand against are in no number" in text
+    assert "block the analysis.<" not in text
 
 
 def test_synthetic_data_say_so_and_others_do_not(page: str, tmp_path: Path) -> None:

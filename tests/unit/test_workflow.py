@@ -301,6 +301,29 @@ def test_replies_are_taken_once_however_excel_saved_them(
     }
 
 
+def test_accents_of_a_list_saved_by_a_western_excel_are_kept(
+    places: Places, queries: list[dict[str, Any]]
+) -> None:
+    told = "café vérifié – d’accord"
+    path = fill(written(places, queries, "csv")["EU01"], {FIRST: told})
+    path.write_bytes(path.read_text(encoding="utf-8-sig").encode("cp1252"))
+    assert import_replies(places.state, "store", queries, path, ANN) == (1, 0)
+    (reply,) = standing(Known("store").of(log.read_log(places.state))).replies
+    assert reply["reply"] == told
+
+
+def test_two_different_replies_to_one_query_are_refused(
+    places: Places, queries: list[dict[str, Any]]
+) -> None:
+    def twice(rows: list[list[str]]) -> None:
+        rows.append([*rows[1][:-1], "another"])
+        rows[1][-1] = "one"
+
+    path = fill(written(places, queries, "csv")["JP07"], {}, twice)
+    with pytest.raises(DeliveryRefused, match="column reply: is not the reply given"):
+        import_replies(places.state, "store", queries, path, ANN)
+
+
 def set_cell(column: str, text: str) -> Any:
     def change(rows: list[list[str]]) -> None:
         rows[1][list(COLUMNS).index(column)] = text

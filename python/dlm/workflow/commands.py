@@ -256,7 +256,7 @@ def _show(options: argparse.Namespace) -> int:
         if value not in (None, ""):
             print(f"{name + ':':<20}{value}")
     for entry in done:
-        print(_told_entry(entry))
+        print(_told_entry(entry, query["query_id"]))
     return 0
 
 
@@ -268,8 +268,12 @@ def _is_about(entry: dict[str, Any], query_id: str) -> bool:
     )
 
 
-def _told_entry(entry: dict[str, Any]) -> str:
-    why = f": {entry['reason']}" if entry["reason"] else ""
+def _told_entry(entry: dict[str, Any], query_id: str) -> str:
+    """When, who and what, with the reason given or, of an import, what was replied to the query."""
+    replies = entry["details"].get("replies", [])
+    told = [reply["reply"] for reply in replies if reply["query_id"] == query_id]
+    text = "; ".join(part for part in (entry["reason"], *told) if part)
+    why = f": {text}" if text else ""
     return f"{entry['at']}  {entry['account']['name']}  {entry['action']}{why}"
 
 

@@ -50,7 +50,8 @@ FIXED = ("site_id", "rule_id", "patient_id", "lesion_id", "record_key", "column_
 """Columns that must come back as they were."""
 LANGUAGES = ("en", "ja")
 MAX_REPLY = 4000
-_ENCODINGS = ("utf-8-sig", "cp932")
+_ENCODINGS = {"ja": "cp932", "en": "cp1252"}
+"""What Excel writes where it is not told UTF-8, by the language of the list."""
 
 
 def export(warehouse: Path, queries: Sequence[dict[str, Any]], out: Path, form: str) -> list[Path]:
@@ -166,10 +167,14 @@ def import_replies(
     problems: list[Problem] = []
     replies: list[dict[str, str]] = []
     sites: dict[str, int] = {}
+    replied: dict[str, str] = {}
     for line, row in _rows(path):
         found = _row_problems(path.name, line, row, known, sites)
-        problems += found
         reply = row["reply"].strip()
+        if reply and replied.setdefault(row["query_id"], reply) != reply:
+            text = "is not the reply given to the same query further up; leave one of them"
+            found.append(Problem(path.name, line, "reply", "two_replies", text))
+        problems += found
         if not found and reply:
             replies.append(
                 {
@@ -310,16 +315,17 @@ def _column_names(file: str, header: Sequence[str]) -> list[str]:
 def _read_csv(path: Path) -> list[tuple[int, list[str]]]:
     """Line and cells of each row, however Excel saved it."""
     content = path.read_bytes()
-    text = None
-    for encoding in _ENCODINGS:
+    # A Japanese header is beyond ASCII; accents read as Shift_JIS would become other words.
+    encoding = _ENCODINGS["en" if content.partition(b"\n")[0].isascii() else "ja"]
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
         try:
             text = content.decode(encoding)
-            break
         except UnicodeDecodeError:
-            continue
-    if text is None:
-        problem = "is neither UTF-8 nor Shift_JIS; save it as CSV UTF-8"
-        raise DeliveryRefused([Problem(path.name, None, None, "encoding", problem)], what="list")
+            problem = f"is neither UTF-8 nor {encoding}; save it as CSV UTF-8"
+            found = [Problem(path.name, None, None, "encoding", problem)]
+            raise DeliveryRefused(found, what="list") from None
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
