@@ -1,36 +1,62 @@
 {#-
-Reading dates: the order a source declares, Japanese eras, and unknown parts written as two hyphens.
+Reading dates: the order a source declares with one of / . - between the parts, Japanese eras, and
+unknown parts left out or written as two hyphens, question marks, UN, UK, UNK, NK or XX.
 A date is first told as ISO text, cut short where a part is unknown (2019-03-04, 2019-03, 2019),
 then typed.
 -#}
 
-{#- Eras still in use in patients' records: names, the year before year one, first and last day. -#}
+{#- Eras since the Gregorian calendar: names, the year before year one, first and last day. -#}
 {% macro japanese_eras() -%}
     {{ return([
         {
-            'names': ['令和', 'R'], 'year_zero': 2018, 'first_day': '2019-05-01',
+            'names': ['令和', '㋿', 'R'], 'year_zero': 2018, 'first_day': '2019-05-01',
             'last_day': '2100-12-31',
         },
         {
-            'names': ['平成', 'H'], 'year_zero': 1988, 'first_day': '1989-01-08',
+            'names': ['平成', '㍻', 'H'], 'year_zero': 1988, 'first_day': '1989-01-08',
             'last_day': '2019-04-30',
         },
         {
-            'names': ['昭和', 'S'], 'year_zero': 1925, 'first_day': '1926-12-25',
+            'names': ['昭和', '㍼', 'S'], 'year_zero': 1925, 'first_day': '1926-12-25',
             'last_day': '1989-01-07',
+        },
+        {
+            'names': ['大正', '㍽', 'T'], 'year_zero': 1911, 'first_day': '1912-07-30',
+            'last_day': '1926-12-24',
+        },
+        {
+            'names': ['明治', '㍾', 'M'], 'year_zero': 1867, 'first_day': '1873-01-01',
+            'last_day': '1912-07-29',
         },
     ]) }}
 {%- endmacro %}
 
-{#- Pattern of a slashed date of an era: its name, its year, and the rest. -#}
+{#- Pattern of a slashed date of an era: its name and its year, and what follows them. -#}
 {% macro era_pattern(era) -%}
-    {{ return('^(' ~ era.names | join('|') ~ ')([0-9]{1,2})/') }}
+    {{ return('^(' ~ era.names | join('|') ~ ')([0-9]{1,2})(/|$)') }}
 {%- endmacro %}
 
 
-{#- Japanese date marks as slashes: 令和元年5月3日 and R1.5.3 become 令和1/5/3 and R1/5/3. -#}
-{% macro slashed_date(text) -%}
-    replace(translate(upper({{ text }}), '年月.日', '///'), '元', '1')
+{#-
+A date with slashes between its parts and hyphens for those unknown: 3.5.2019, 3-5-2019 and UN/05/2019
+become 3/5/2019 and --/05/2019; where eras are declared, 令和元年5月3日 and R1.5.3 become 令和1/5/3
+and R1/5/3.
+-#}
+{% macro slashed_date(text, habits) -%}
+    {%- set parts = '[^/-]{1,4}-[^/-]{1,4}(-[^/-]{1,4})?' -%}
+    {%- if habits.eras -%}
+    {%- set marked = "regexp_replace(upper(" ~ text ~ "), '[年月]$', '')" -%}
+    {%- set dotless = "replace(translate(" ~ marked ~ ", '年月.日', '///'), '元', '1')" -%}
+    {%- else -%}
+    {%- set dotless = "replace(upper(" ~ text ~ "), '.', '/')" -%}
+    {%- endif -%}
+    regexp_replace(
+        case
+            when {{ matches(dotless, '^' ~ parts ~ '$') }} then replace({{ dotless }}, '-', '/')
+            else {{ dotless }}
+        end,
+        '(UNK|UN|UK|NK|XX|[?]+)', '--'{{ regexp_global() }}
+    )
 {%- endmacro %}
 
 
@@ -43,7 +69,7 @@ then typed.
                 {{ era.year_zero }}
                 + cast(regexp_extract({{ text }}, '{{ era_pattern(era) }}', 2) as integer)
                 as string
-            ) || substr({{ text }}, instr({{ text }}, '/'))
+            ) || regexp_extract({{ text }}, '/.*$', 0)
         {%- endfor %}
         else {{ text }}
     end
@@ -72,6 +98,9 @@ then typed.
     {%- set digits = {'y': '[0-9]{4}', 'm': '[0-9]{1,2}', 'd': '[0-9]{1,2}'} -%}
     {%- set part = {} -%}
     {%- set patterns = {'d': [], 'm': [], 'y': []} -%}
+    {#- Month and year alone stand in the declared order too. -#}
+    {%- set month_first = date_order.index('m') < date_order.index('y') -%}
+    {%- set short = ['m', 'y'] if month_first else ['y', 'm'] -%}
     {%- for letter in date_order -%}
         {%- do part.update({letter: "split_part(" ~ text ~ ", '/', " ~ loop.index ~ ")"}) -%}
         {%- do patterns['d'].append(digits[letter]) -%}
@@ -86,6 +115,10 @@ then typed.
             then {{ part['y'] }} || '-' || lpad({{ part['m'] }}, 2, '0')
         when {{ matches(text, '^' ~ patterns['y'] | join('/') ~ '$') }}
             then {{ part['y'] }}
+        when {{ matches(text, '^' ~ digits[short[0]] ~ '/' ~ digits[short[1]] ~ '$') }}
+            then split_part({{ text }}, '/', {{ short.index('y') + 1 }})
+                || '-' || lpad(split_part({{ text }}, '/', {{ short.index('m') + 1 }}), 2, '0')
+        when {{ matches(text, '^(19|20)[0-9]{2}$') }} then {{ text }}
     end
 {%- endmacro %}
 

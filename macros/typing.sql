@@ -265,14 +265,14 @@ said_dates as (
         {{ said('clean', habits) | indent(4) }} as said
     from clean_dates
 ),
-{% if habits.eras %}
+
 slashed_dates as (
     select
         *,
-        {{ slashed_date('said') }} as slashed
+        {{ slashed_date('said', habits) | indent(4) }} as slashed
     from said_dates
 ),
-
+{% if habits.eras %}
 western_dates as (
     select
         *,
@@ -301,8 +301,8 @@ read_dates as (
         text,
         clean,
         said,
-        {{ iso_as_declared('said', habits) | indent(4) }} as iso
-    from said_dates
+        {{ iso_as_declared('slashed', habits) | indent(4) }} as iso
+    from slashed_dates
 ),
 {%- endif %}
 {%- endmacro %}

@@ -44,17 +44,23 @@ with
     from {{ source }}_cleaned
 ),
 
-{{ source }}_dated as (
+{{ source }}_slashed as (
     select
-        {% if habits.eras -%}
-        {{ slashed_date('said') }} as slashed,
-        {{ iso_date('(' ~ western_date(slashed_date('said')) ~ ')', habits.date_order) }} as iso,
-        {%- else -%}
-        {{ iso_date('said', habits.date_order) | indent(4) }} as iso,
-        {%- endif %}
-        *
+        *,
+        {{ slashed_date('said', habits) | indent(4) }} as slashed
     from {{ source }}_said
     where said is not null
+),
+
+{{ source }}_dated as (
+    select
+        *,
+        {% if habits.eras -%}
+        {{ iso_date('(' ~ western_date('slashed') ~ ')', habits.date_order) | indent(4) }} as iso
+        {%- else -%}
+        {{ iso_date('slashed', habits.date_order) | indent(4) }} as iso
+        {%- endif %}
+    from {{ source }}_slashed
 ),
 
 {{ source }}_reasoned as (
