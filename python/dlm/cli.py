@@ -27,6 +27,10 @@ exit codes:
 """
 
 
+_INTERRUPTED = "Query interrupted"
+"""What DuckDB says of a query that Ctrl-C ended."""
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -60,6 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return 4
     except Exception as error:
+        if str(error) == _INTERRUPTED:
+            return _stopped()
         if os.environ.get("DLM_DEBUG"):
             raise
         print(
@@ -69,9 +75,13 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return 4
     except KeyboardInterrupt:
-        print("stopped; what was published before is untouched", file=sys.stderr)
-        return 130
+        return _stopped()
     return code
+
+
+def _stopped() -> int:
+    print("stopped; what was published before is untouched", file=sys.stderr)
+    return 130
 
 
 def _parser() -> argparse.ArgumentParser:

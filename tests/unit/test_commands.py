@@ -156,6 +156,19 @@ def test_wrong_words_are_told_with_what_would_be_right(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("Query interrupted")])
+def test_a_command_that_is_stopped_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("dlm.query.run_query", interrupted)
+    monkeypatch.setenv("DLM_PROJECT", str(builds.PROJECT))
+    assert main(["sql", "select 1"]) == 130
+    assert "stopped; what was published before is untouched" in capsys.readouterr().err
+
+
 def test_a_terminal_without_the_letters_shows_their_codes(
     in_published: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
