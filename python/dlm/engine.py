@@ -127,6 +127,9 @@ def unreadable(error: Exception, database: Path, again: str = "dlm build") -> st
     """What is wrong with a file that cannot be read; None where the file is not to blame."""
     message = str(error)
     folded = message.casefold()
+    named = re.search(r'file "([^"]+)"', message)
+    if named and Path(named[1]).name not in str(database):
+        return None
     if any(words in folded for words in _DAMAGED):
         return (
             f"{database} is damaged or no DuckDB database ({message.splitlines()[0]}); "

@@ -14,6 +14,7 @@ import builds
 import duckdb
 import pytest
 
+from dlm import engine
 from dlm.cli import main
 from dlm.query import neutralise
 
@@ -215,6 +216,19 @@ def test_a_damaged_warehouse_is_named_with_what_to_do(
         said = capsys.readouterr().err
         assert f"error: {path} is damaged or no DuckDB database" in said, words
         assert "make it anew with: dlm build" in said, words
+
+
+def test_another_file_that_cannot_be_written_is_no_fault_of_the_warehouse(
+    small_warehouse: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(small_warehouse / "no_folder" / "x.parquet")
+    assert main(["sql", "from t", "--format", "parquet", "--out", out]) == 4
+    assert "the query failed" in capsys.readouterr().err
+    warehouse = small_warehouse / "warehouse.duckdb"
+    denied = 'IO Error: Cannot open file "{}": Permission denied'
+    for path, is_named in ((small_warehouse / "x.parquet", False), (warehouse, True)):
+        told = engine.unreadable(duckdb.IOException(denied.format(path)), warehouse)
+        assert bool(told) == is_named
 
 
 def test_other_damaged_files_of_a_build_are_named_too(
