@@ -679,6 +679,9 @@ def _delivered_files(
             text = f"holds the same form as {other}; deliver one of them"
             problems.append(Problem(name, None, None, "two_files", text))
         items.append(item)
+    if not manifest and not problems:
+        what = "lists no file; a delivery holds at least one"
+        problems = [Problem("manifest.csv", None, "file", "empty_delivery", what)]
     if problems:
         raise DeliveryRefused(problems)
     return items, manifest

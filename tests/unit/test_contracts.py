@@ -93,3 +93,8 @@ def test_a_dictionary_that_is_none_refuses_the_delivery(tmp_path: Path) -> None:
     path.write_bytes(b"a,b\n1,\xff\n")
     with pytest.raises(DeliveryRefused, match="bad_dictionary"):
         dictionary_changes(path, "us/redcap_dictionary.csv", load_contracts()["us"])
+    us = load_contracts()["us"]
+    text = us.dictionary_path().read_text(encoding="utf-8")
+    path.write_text(text.replace("Record ID", "as for Mrs. Petrova", 1), encoding="utf-8")
+    with pytest.raises(DeliveryRefused, match="private_data"):
+        dictionary_changes(path, "us/redcap_dictionary.csv", us)

@@ -282,6 +282,15 @@ def test_a_manifest_is_taken_at_its_word(
     assert not (tmp_path / "state").exists()
 
 
+def test_a_delivery_of_no_file_is_refused(tmp_path: Path, small_contract: Contract) -> None:
+    folder = tmp_path / "1"
+    folder.mkdir()
+    (folder / "manifest.csv").write_text("file,rows,sha256,date,sender\n")
+    with pytest.raises(DeliveryRefused, match="empty_delivery"):
+        receive(folder, tmp_path / "state", date(2021, 1, 1))
+    assert not (tmp_path / "state").exists()
+
+
 def test_a_manifest_dated_after_its_receipt_is_told(
     tmp_path: Path, small_contract: Contract
 ) -> None:

@@ -24,6 +24,7 @@ from dlm.contracts import (
     redcap_fields,
 )
 from dlm.errors import DeliveryRefused, Problem
+from dlm.reading.privacy import private_texts
 
 ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "cp932", "shift_jis", "latin-1", "cp1252")
 _CHOICES: Mapping[str, tuple[object, ...]] = {
@@ -73,13 +74,17 @@ def dictionary_changes(path: Path, name: str, contract: Contract) -> list[Proble
     """How a data dictionary delivered beside its export differs from the project's.
 
     Raises:
-        DeliveryRefused: it cannot be read as a data dictionary.
+        DeliveryRefused: it cannot be read as a data dictionary, or a text of it names a person.
     """
     try:
         delivered = {item.name: item for item in redcap_fields(path)}
     except ContractError as error:
         text = f"is no REDCap data dictionary: {error}"
         raise DeliveryRefused([Problem(name, None, None, "bad_dictionary", text)]) from None
+    kind = private_texts(_cells(path) - _cells(contract.dictionary_path()))
+    if kind:
+        text = f"holds {kind}; nothing of it was kept: remove what names people and send it again"
+        raise DeliveryRefused([Problem(name, None, None, "private_data", text)])
     ours = {item.name: item for item in redcap_fields(contract.dictionary_path())}
     problems = []
     for field in sorted(delivered.keys() | ours.keys()):
@@ -95,6 +100,12 @@ def dictionary_changes(path: Path, name: str, contract: Contract) -> list[Proble
             continue
         problems.append(Problem(name, None, field, "dictionary_differs", what))
     return problems
+
+
+def _cells(path: Path) -> set[str]:
+    """Every text of a CSV file that has been read before."""
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        return {text for row in csv.reader(handle) for text in row if text}
 
 
 def _problems(data: dict[str, Any], folder: Path, lists: CodeLists) -> Iterator[str]:

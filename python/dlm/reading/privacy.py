@@ -164,7 +164,7 @@ def private_text(text: str) -> str | None:
 
 def private_texts(texts: Collection[str]) -> str | None:
     """The kind of personal data that the first of some texts to hold any holds for certain."""
-    for rule, _ in _suspects(pa.array(texts, pa.string()), "text"):
+    for rule, _ in _suspects(pa.array(list(texts), pa.string()), "text"):
         if "text" in rule.certain:
             return rule.kind
     return None
