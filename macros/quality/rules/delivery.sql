@@ -76,8 +76,8 @@ of the files in force that they passed the gate; they fail when a file got past 
         {
             'id': 'GN04',
             'applies': of_file,
-            'violated': 'exact_duplicates > 0',
-            'evidence': ['exact_duplicates'],
+            'violated': 'exact_duplicates > 0 or retyped_copies > 0',
+            'evidence': ['exact_duplicates', 'retyped_copies'],
         },
     ] -%}
     {{ return(rules) }}

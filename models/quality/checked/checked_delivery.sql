@@ -68,6 +68,34 @@ siblings as (
     group by files.source, files.file
 ),
 
+-- Staging reads every row that was loaded and keeps of records with the same values the first: what is
+-- less there was typed in again, in another spelling or under another number of REDCap's.
+staged_files as (
+    {%- for form in form_names() %}
+    {%- set form_loop = loop %}
+    {%- for source in source_names() %}
+    select
+        source,
+        delivery_file as file,
+        count(*) as n_records
+    from {{ ref('stg_' ~ source ~ '__' ~ form) }}
+    group by source, delivery_file
+    {%- if not (form_loop.last and loop.last) %}
+    union all
+    {%- endif %}
+    {%- endfor %}
+    {%- endfor %}
+),
+
+staged as (
+    select
+        source,
+        file,
+        cast(sum(n_records) as bigint) as n_records
+    from staged_files
+    group by source, file
+),
+
 newer as (
     select
         files.source,
@@ -96,6 +124,7 @@ of_files as (
         row_accounting.loaded,
         row_accounting.quarantined,
         row_accounting.exact_duplicates,
+        coalesce(row_accounting.loaded - staged.n_records, 0) as retyped_copies,
         cast(files.received_at as string) as received_at,
         same_content.other_names,
         newer.newest_received_at,
@@ -120,6 +149,10 @@ of_files as (
         on
             row_accounting.source = foreign_records.source
             and row_accounting.file = foreign_records.file
+    left join staged
+        on
+            row_accounting.source = staged.source
+            and row_accounting.file = staged.file
     left join siblings
         on
             row_accounting.source = siblings.source
@@ -162,6 +195,7 @@ of_records as (
         cast(null as bigint) as loaded,
         cast(null as bigint) as quarantined,
         cast(null as bigint) as exact_duplicates,
+        cast(null as bigint) as retyped_copies,
         cast(null as string) as received_at,
         cast(null as string) as other_names,
         cast(null as string) as newest_received_at,
@@ -191,6 +225,7 @@ of_changes as (
         cast(null as bigint) as loaded,
         cast(null as bigint) as quarantined,
         cast(null as bigint) as exact_duplicates,
+        cast(null as bigint) as retyped_copies,
         changes.received_at,
         cast(null as string) as other_names,
         cast(null as string) as newest_received_at,
@@ -236,6 +271,7 @@ select
     everything.loaded,
     everything.quarantined,
     everything.exact_duplicates,
+    everything.retyped_copies,
     everything.received_at,
     everything.other_names,
     everything.newest_received_at,
