@@ -68,8 +68,8 @@ siblings as (
     group by files.source, files.file
 ),
 
--- Staging reads every row that was loaded and keeps of records with the same values the first: what is
--- less there was typed in again, in another spelling or under another number of REDCap's.
+-- Staging reads every row that was loaded and keeps the first of records with the same values: what
+-- is less there was typed in again, in another spelling or under another number of REDCap's.
 staged_files as (
     {%- for form in form_names() %}
     {%- set form_loop = loop %}
