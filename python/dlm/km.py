@@ -262,7 +262,14 @@ def _read_source(
         wrong = engine.unreadable(error, warehouse()) if query else None
         if wrong:
             raise DlmError(wrong) from None
-        raise UsageError(f"cannot read the source: {str(error).splitlines()[0]}") from None
+        raise UsageError(f"cannot read the source: {_told(error)}") from None
+
+
+def _told(error: duckdb.Error) -> str:
+    """What DuckDB says of an error, without the records that it shows and its advice."""
+    lines = str(error).splitlines()
+    wrong = next((line for line in lines if line.startswith("Expected Number of Columns")), "")
+    return " ".join(filter(None, (lines[0], wrong)))
 
 
 def _csv_reader(path: Path) -> str:
@@ -272,14 +279,18 @@ def _csv_reader(path: Path) -> str:
             line = handle.readline(100_000)
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not UTF-8 text") from None
+    if not line.strip():
+        raise UsageError(f"{path} has no header in its first line")
     delimiter = max(",;\t", key=line.count)
     header = next(csv.reader([line], delimiter=delimiter), [])
-    if not header or len({name.strip().lower() for name in header}) < len(header):
+    # R and pandas leave the name of their column of row names empty.
+    names = [name.strip() or f"column_{place}" for place, name in enumerate(header, start=1)]
+    if len({name.lower() for name in names}) < len(names):
         raise UsageError(
             f"{path}: the first line does not name each column once (capitals do not tell names "
             "apart)"
         )
-    columns = ", ".join(f"{_literal(name.strip())}: 'varchar'" for name in header)
+    columns = ", ".join(f"{_literal(name)}: 'varchar'" for name in names)
     return (
         f"read_csv(?, auto_detect = false, header = true, delim = {_literal(delimiter)},"
         f" quote = '\"', escape = '\"', columns = {{{columns}}})"
@@ -336,12 +347,20 @@ def _start_at_landmark(connection: duckdb.DuckDBPyConnection, request: Request) 
 
 
 def _event(column: str, kind: str) -> str:
-    """The column as 0 or 1, null where it is no number."""
+    """The column as 0 or 1, null where it is neither a number nor Boolean.
+
+    A file of text has its Booleans as R and pandas write them: TRUE and FALSE, True and False.
+    """
+    quoted = _quoted(column)
     if kind == "BOOLEAN":
-        return f"cast({_quoted(column)} as double)"
+        return f"cast({quoted} as double)"
     if not _has_numbers(kind):
         raise UsageError(f"{column} is {kind}, neither 0 and 1 nor Boolean")
-    return _number(column, kind)
+    if not kind.startswith(("VARCHAR", "ENUM")):
+        return _number(column, kind)
+    word = f"lower(trim(cast({quoted} as varchar)))"
+    number = _number(column, kind)
+    return f"case {word} when 'true' then 1.0 when 'false' then 0.0 else {number} end"
 
 
 def _has_numbers(kind: str) -> bool:

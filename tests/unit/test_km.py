@@ -205,6 +205,16 @@ def test_a_figure_is_drawn_the_same_twice(
     assert drawn[0] == drawn[1] and len(drawn[0]) > 5000
 
 
+def test_files_as_r_and_pandas_write_them_are_read(tmp_path: Path) -> None:
+    """Row names in a first column without a name, Booleans as words."""
+    by_r, by_pandas = tmp_path / "r.csv", tmp_path / "pandas.csv"
+    by_r.write_text('"","t","e"\n"1",1,TRUE\n"2",2,FALSE\n"3",3,TRUE\n')
+    pd.DataFrame({"t": [1, 2, 3], "e": [True, False, True]}).to_csv(by_pandas)
+    for path in (by_r, by_pandas):
+        curve = estimate(Request(str(path), "t", "e"), no_warehouse).curve
+        assert [row["n_event"] for row in curve] == [1, 0, 1]
+
+
 def test_times_that_differ_by_rounding_are_one_time(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("t,e\n0.3,1\n0.30000000000000004,0\n0.5,1\n")
@@ -319,7 +329,7 @@ def test_landmarks_follow_the_unit(tmp_path: Path) -> None:
         ("-1,1,a\n" * 9, "in 9 of 9 rows: 1, 2, 3, 4, 5 and 4 more"),
         ("", "the source has no rows"),
         ("".join(f"1,1,g{number}\n" for number in range(101)), "g has 101 different values"),
-        ("1,1,a\n2,1,b,c", "CSV Error on Line: 3"),
+        ("1,1,a\n2,1,b,c", "CSV Error on Line: 3 Expected Number of Columns: 3 Found: 4"),
     ],
 )
 def test_rows_that_cannot_be_used_are_told(
@@ -346,6 +356,8 @@ def test_rows_that_cannot_be_used_are_told(
         (["ok.csv", "--time", "t", "--event", "e", "--figure", "x.gif"], "an .svg, .png or .pdf"),
         (["twice.csv", "--time", "t", "--event", "e"], "does not name each column once"),
         (["capitals.csv", "--time", "t", "--event", "e"], "does not name each column once"),
+        (["empty.csv", "--time", "t", "--event", "e"], "empty.csv has no header in its first"),
+        (["unnamed.csv", "--time", "t", "--event", "e"], "there are: column_1, t, column_3"),
         (["typed.parquet", "--time", "t", "--event", "e"], "t is DATE, not a number"),
         (["typed.parquet", "--time", "e", "--event", "e"], "e is BOOLEAN, not a number"),
         (["typed.parquet", "--time", "n", "--event", "t"], "t is DATE, neither 0 and 1 nor"),
@@ -365,6 +377,8 @@ def test_what_cannot_be_asked_is_told(
     Path("ok.csv").write_text("t,e,g\n1,1,a\n")
     Path("twice.csv").write_text("t,e,e\n1,1,1\n")
     Path("capitals.csv").write_text("t,T,e\n1,1,1\n")
+    Path("empty.csv").write_text("")
+    Path("unnamed.csv").write_text(",t, \n1,1,1\n")
     duckdb.sql(
         "copy (select date '2020-01-31' as t, true as e, unnest([1, 'nan', '-inf'::double]) as n)"
         " to 'typed.parquet'"
