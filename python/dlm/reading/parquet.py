@@ -45,7 +45,7 @@ def opened(path: Path, name: str) -> pq.ParquetFile:
         schema = pq.read_schema(path)
         texts = [field.name for field in schema if _is_text(field.type)]
         return pq.ParquetFile(path, read_dictionary=texts)
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
         raise refused(
             name, None, "not_parquet", "is named .parquet but is no whole Parquet file; send again"
         ) from None
@@ -79,6 +79,7 @@ def batches(
                 )
             ]
             for title, column in zip(names, columns, strict=True):
+                column.validate(full=True)  # Arrow takes bytes for UTF-8 on trust
                 _look(column, title, line, name, may_separate)
             yield pa.RecordBatch.from_arrays(columns, names=names)
             line += batch.num_rows

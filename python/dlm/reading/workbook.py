@@ -169,7 +169,15 @@ def _check_archive(path: Path, name: str) -> None:
             damaged = archive.testzip()
             if damaged is not None:
                 raise refused(name, None, "damaged_workbook", "is damaged; send it again")
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        OSError,
+        RuntimeError,
+        ValueError,
+    ) as error:
         raise refused(
             name, None, "damaged_workbook", "is damaged or cut short; send it again"
         ) from error
