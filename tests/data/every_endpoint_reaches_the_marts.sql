@@ -42,18 +42,3 @@ left join made
         endpoints.paramcd = made.paramcd
         and marts.mart = made.mart
 where made.paramcd is null and (endpoints.has_competing or marts.mart <> 'cumulative_incidence')
-union all
--- sources of an endpoint that is none, and an endpoint without an event, or without an end to the
--- time of those who have none
-select
-    coalesce(known.paramcd, sources.paramcd) as paramcd,
-    'ref_endpoint_sources' as mart
-from {{ ref('ref_endpoints') }} as known
-full join {{ ref('ref_endpoint_sources') }} as sources on known.paramcd = sources.paramcd
-group by coalesce(known.paramcd, sources.paramcd)
-having
-    count(known.paramcd) = 0
-    or sum(case when sources.purpose = 'event' then 1 else 0 end) = 0
-    or sum(
-        case when sources.purpose = 'censoring' or known.censors_at_origin then 1 else 0 end
-    ) = 0
