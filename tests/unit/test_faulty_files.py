@@ -9,6 +9,8 @@ import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from loading import ERROR, LOGICAL, Cell, date_cell, formula, read_bytes, spec_of, workbook
 
@@ -43,6 +45,17 @@ TEXT_HEAD = "PATID;LESNO;STAGE;ACTION;ACTRS;SPECID\n"
 
 def action(reason: str) -> str:
     return TEXT_HEAD + f"EU01-001;1;1;1;{reason};\n" + "EU01-002;1;1;1;close to a vessel;\n"
+
+
+def parquet(rows: list[list[str]]) -> bytes:
+    columns = zip(E_HEAD.strip().split(";"), zip(*rows, strict=True), strict=True)
+    table = pa.table({header: list(values) for header, values in columns})
+    target = io.BytesIO()
+    pq.write_table(table, target, compression="none", use_dictionary=False)
+    return target.getvalue()
+
+
+GOOD_PARQUET = parquet([E_FIRST, E_SECOND])
 
 
 @dataclass(frozen=True)
@@ -355,6 +368,10 @@ CASES = [
     # ------------------------------------------------ workbooks
     x("workbook", [X_HEAD, X_ONE], loaded=[E_FIRST]),
     e("workbook_named_gz", GOOD_BOOK, "not_gzip", suffix=".csv.gz"),
+    e("workbook_lacks_bytes", GOOD_BOOK[:100] + GOOD_BOOK[120:], "damaged_workbook",
+      suffix=".xlsx"),
+    e("parquet_not_utf8", GOOD_PARQUET.replace(b"EU01-002", b"EU01-\xff02"), "damaged",
+      suffix=".parquet"),
     e("page_named_workbook", "<html><table>", "web_page", suffix=".xlsx"),
     e("quoted_commas", '"' + E_HEAD.strip().replace(";", '","') + '"\n', "wrong_delimiter"),
     e("csv_named_workbook", E_GOOD, "not_a_workbook", suffix=".xlsx"),
