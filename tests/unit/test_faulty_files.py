@@ -438,7 +438,7 @@ def test_the_corpus_is_large_and_every_case_is_one_of_a_kind() -> None:
     assert len(CASES) >= 80
     assert len({case.name for case in CASES}) == len(CASES)
     assert {case.source for case in CASES} == {"eortc", "jcog", "us"}
-    assert {case.suffix for case in CASES} == {".csv", ".csv.gz", ".xlsx"}
+    assert {case.suffix for case in CASES} == {".csv", ".csv.gz", ".xlsx", ".parquet"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
