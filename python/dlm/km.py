@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,10 @@ ALL = "all"
 MOST_GROUPS = 100
 LONGEST = 1e12
 _SHOWN_ROWS = 5
+_QUERY = re.compile(
+    r"(\s|\(|--[^\n]*\n|/\*.*?\*/)*(select|from|with|values)\b", re.IGNORECASE | re.DOTALL
+)
+"""What a query begins with, remarks before it or not."""
 _KEY = ["everything", "grp"]
 
 
@@ -232,7 +237,7 @@ def _read_source(
         if not path.is_file():
             raise UsageError(f"there is no file {source}")
         relation = "read_parquet(?)" if suffix == ".parquet" else _csv_reader(path)
-    elif source.lower().lstrip("( \n\t").startswith(("select", "from", "with", "values")):
+    elif _QUERY.match(source):
         published = warehouse()
         if not published.is_file():
             raise DlmError(f"there is no warehouse at {published}; make one with: dlm build")

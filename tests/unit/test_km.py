@@ -147,6 +147,7 @@ def test_a_query_a_csv_and_a_parquet_file_say_the_same(
     options = words("sex", event="died")
     assert run(capsys, "select * from marts.lung -- all", *options) == by_csv
     assert run(capsys, "from marts.lung;", *options) == by_csv
+    assert run(capsys, "-- all\n/* of them */ FROM marts.lung", *options) == by_csv
     assert run(capsys, str(tmp_path / "lung.parquet"), *options) == by_csv
     code, _, err = run(capsys, f"from '{lung}'", *options)
     assert (code, "Permission" in err) == (2, True)
