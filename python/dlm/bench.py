@@ -21,7 +21,7 @@ from dlm.parity import TOLERANCE, compare
 from dlm.spark import missing_parts
 from dlm.synthetic import write_trial
 
-_VERDICTS = {"0": "1", "1": "0"}
+_DEAD = {"VIABLE": "0", "PCTVIAB": "0", "PCTNECR": "0", "PCTFIBR": "100", "PCTMUC": "0", "TRG": "1"}
 
 
 def overhead(project: Path, runs: int, json_out: Path | None) -> int:
@@ -266,12 +266,12 @@ def _load_once(who: str, file: Path, database: Path) -> dict[str, float]:
 
 
 def _change_one_verdict(path: Path) -> None:
-    """Turn the first readable pathology verdict of the file over."""
+    """Make the first viable specimen of the file a dead one, in all that its record says of it."""
     with path.open(encoding="utf-8", newline="") as handle:
         rows = list(csv.reader(handle, delimiter=";"))
-    position = rows[0].index("VIABLE")
-    row = next(row for row in rows[1:] if row[position] in _VERDICTS)
-    row[position] = _VERDICTS[row[position]]
+    row = next(row for row in rows[1:] if row[rows[0].index("VIABLE")] == "1")
+    for column, value in _DEAD.items():
+        row[rows[0].index(column)] = value
     with path.open("w", encoding="utf-8", newline="") as handle:
         csv.writer(handle, delimiter=";", lineterminator="\n").writerows(rows)
 
