@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -34,6 +35,25 @@ def test_the_floor_comes_to_a_trial_like_any(floor_database: Path) -> None:
     assert lesions > 400 * 4
     assert lesions > dates > gone > 0
     assert overall == [(gone, True, True)]
+
+
+def test_the_floor_and_the_models_make_equal_tables_of_the_seeds(
+    published: dict[str, Any], tmp_path: Path
+) -> None:
+    work = Path(published["out"]) / "work.duckdb"
+    with duckdb.connect(str(work), read_only=True) as connection:
+        for (table,) in connection.execute(
+            "select table_name from duckdb_tables() "
+            "where schema_name = 'raw' and contains(table_name, '__')"
+        ).fetchall():
+            path = (tmp_path / "trial" / table.replace("__", "/")).with_suffix(".parquet")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            connection.execute(
+                "copy (select * exclude (_delivery_id, _file, _line, _record_hash) "
+                f"from raw.\"{table}\") to '{path}' (format parquet)"
+            )
+    scale_bench.floor(tmp_path / "trial", tmp_path / "floor.duckdb")
+    assert scale_bench.differences(work, tmp_path / "floor.duckdb") == []
 
 
 def test_differences_are_named(floor_database: Path, tmp_path: Path) -> None:

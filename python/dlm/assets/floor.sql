@@ -503,11 +503,11 @@ settled as (
         end as reference_verdict,
         case
             when not is_operated then 'no_surgery'
-            when ct_verdict in ('not_done', 'missing') then 'ct_not_done'
+            when ct_verdict in ('not_done', 'missing') then 'ct_' || ct_verdict
             when ct_verdict = 'not_evaluable' then 'ct_not_evaluable'
             when not coalesce(ct_conditions_met, false) then 'ct_conditions_not_met'
             when not coalesce(ct_in_time, false) then 'ct_out_of_window'
-            when mri_verdict in ('not_done', 'missing') then 'mri_not_done'
+            when mri_verdict in ('not_done', 'missing') then 'mri_' || mri_verdict
             when mri_verdict = 'not_evaluable' then 'mri_not_evaluable'
             when not coalesce(mri_conditions_met, false) then 'mri_conditions_not_met'
             when not coalesce(mri_in_time, false) then 'mri_out_of_window'
