@@ -15,6 +15,12 @@ sources as (
     from {{ ref('ref_endpoint_sources') }}
 ),
 
+named as (
+    select endpoints.paramcd
+    from endpoints
+    where endpoints.paramcd is not null
+),
+
 broken as (
     {%- for rows, table, columns in [
         ('endpoints', 'ref_endpoints', [
@@ -48,29 +54,29 @@ broken as (
     having count(*) > 1
     union all
     select
-        paramcd,
+        sources.paramcd,
         'sources of an endpoint that ref_endpoints has not' as violation
     from sources
-    where paramcd not in (select paramcd from endpoints where paramcd is not null)
+    left join named on sources.paramcd = named.paramcd
+    where sources.paramcd is not null and named.paramcd is null
     union all
     select
-        paramcd,
+        named.paramcd,
         'no source of purpose event' as violation
-    from endpoints
-    where
-        paramcd not in (
-            select paramcd from sources where purpose = 'event' and paramcd is not null
-        )
+    from named
+    left join sources on named.paramcd = sources.paramcd and sources.purpose = 'event'
+    where sources.paramcd is null
     union all
     select
-        paramcd,
+        endpoints.paramcd,
         'neither a source of purpose censoring nor censors_at_origin' as violation
     from endpoints
+    left join sources
+        on endpoints.paramcd = sources.paramcd and sources.purpose = 'censoring'
     where
-        not censors_at_origin
-        and paramcd not in (
-            select paramcd from sources where purpose = 'censoring' and paramcd is not null
-        )
+        endpoints.paramcd is not null
+        and not endpoints.censors_at_origin
+        and sources.paramcd is null
 )
 
 select distinct
