@@ -225,8 +225,9 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
     prepared.mkdir()
     with ExitStack() as stack:
         checker = stack.enter_context(Worker("dlm.quality.worker"))
-        drawer = stack.enter_context(Worker("dlm.pages"))
-        statistician = stack.enter_context(Worker("dlm.stats.worker"))
+        # The checks take longest; what ends before them may be late.
+        drawer = stack.enter_context(Worker("dlm.pages", gives_way=True))
+        statistician = stack.enter_context(Worker("dlm.stats.worker", gives_way=True))
         loaded, basis = _load(places, options, console)
         outcomes = _run_dbt(places, options, console)
         _refuse_failures(outcomes, places.work)

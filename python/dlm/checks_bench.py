@@ -115,8 +115,8 @@ def _without_checks() -> Iterator[Any]:
     """What to put in place of the parts of the main job that check."""
     run_the_rest = functools.partial(warehouse.run_dbt, exclude=CHECKS)
 
-    def worker(module: str) -> Worker | _NoChecker:
-        return _NoChecker() if module == CHECKER else Worker(module)
+    def worker(module: str, **options: Any) -> Worker | _NoChecker:
+        return _NoChecker() if module == CHECKER else Worker(module, **options)
 
     yield mock.patch.object(warehouse, "run_dbt", run_the_rest)
     yield mock.patch.object(build, "Worker", worker)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-import yaml
+from dlm.yaml_text import load_yaml
 
 
 @dataclass(frozen=True)
@@ -43,5 +43,5 @@ def position(section: str, code: object) -> int:
 @cache
 def _sections() -> dict[str, dict[str, list[str]]]:
     text = (resources.files("dlm") / "assets" / "wording.yml").read_text(encoding="utf-8")
-    loaded: dict[str, dict[str, list[str]]] = yaml.safe_load(text)
+    loaded: dict[str, dict[str, list[str]]] = load_yaml(text)
     return loaded

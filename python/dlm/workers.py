@@ -19,11 +19,20 @@ from typing import Any
 from dlm import engine
 from dlm.errors import BlockedError, DlmError
 
+_GIVING_WAY = 10
+"""Niceness of a helper process that stands back; 0 is usual and 19 the most."""
+
 
 class Worker:
-    """A helper process; use as a context manager."""
+    """A helper process; use as a context manager.
 
-    def __init__(self, module: str, arguments: Sequence[str] = ()):
+    Args:
+        module: to run.
+        arguments: for it.
+        gives_way: whether it stands back where others want the processor.
+    """
+
+    def __init__(self, module: str, arguments: Sequence[str] = (), gives_way: bool = False):
         self._module = module
         # A fixed hash seed: libraries that walk sets write their pages in one order.
         environment = os.environ | {
@@ -39,6 +48,8 @@ class Worker:
             encoding="utf-8",
             env=environment,
         )
+        if gives_way and hasattr(os, "setpriority"):
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, _GIVING_WAY)
 
     def __enter__(self) -> Worker:
         return self

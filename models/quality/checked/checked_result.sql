@@ -199,12 +199,13 @@ of_tables as (
 
 ---------- rules of the catalogue, and how many predicates they have
 implemented as (
-    {%- for rule_id in implemented_rules() %}
-    select '{{ rule_id }}' as rule_id
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
-    {%- endfor %}
+    select listed.rule_id
+    from (
+        values
+        {%- for rule_id in implemented_rules() %}
+        ('{{ rule_id }}'){{ ',' if not loop.last }}
+        {%- endfor %}
+    ) as listed (rule_id)
 ),
 
 of_rules as (

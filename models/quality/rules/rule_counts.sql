@@ -21,14 +21,18 @@ coverage as (select * from {{ ref('rule_coverage') }}),
 
 -- What to say of a rule that applies to no record; null where that is no lack of anything.
 implemented as (
-    {%- for rule_id, unless_any in implemented.items() %}
     select
-        '{{ rule_id }}' as rule_id,
-        {{ sql_literal(unless_any) if unless_any else 'cast(null as string)' }} as unless_any
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
-    {%- endfor %}
+        listed.rule_id,
+        listed.unless_any
+    from (
+        values
+        {%- for rule_id, unless_any in implemented.items() %}
+        (
+            '{{ rule_id }}',
+            {{ sql_literal(unless_any) if unless_any else 'cast(null as string)' }}
+        ){{ ',' if not loop.last }}
+        {%- endfor %}
+    ) as listed (rule_id, unless_any)
 ),
 {% for input in rule_inputs() %}
 {{ input.name }}_counted as (

@@ -35,14 +35,15 @@ forms as (
 
 -- A rule judged over several forms is about what is there; only single needs can be missing.
 needs as (
-    {%- for rule_id, form in needs.values() %}
     select
-        '{{ rule_id }}' as rule_id,
-        '{{ form }}' as form
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
-    {%- endfor %}
+        listed.rule_id,
+        listed.form
+    from (
+        values
+        {%- for rule_id, form in needs.values() %}
+        ('{{ rule_id }}', '{{ form }}'){{ ',' if not loop.last }}
+        {%- endfor %}
+    ) as listed (rule_id, form)
 ),
 
 -- A file that holds several sites, or several forms, is every site's and every form's.

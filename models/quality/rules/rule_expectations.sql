@@ -2,19 +2,30 @@
 with
 
 expectations as (
-    {%- for row in rule_expectations() %}
     select
-        {{ loop.index }} as expectation_no,
-        '{{ row.rule_id }}' as rule_id,
-        '{{ row.table_name }}' as table_name,
-        '{{ row.expect }}' as expect,
-        {{ sql_literal(row.arguments) }} as arguments,
-        {{ sql_literal(row.conditions) }} as conditions,
-        {{ sql_literal(row['keys']) }} as naming_columns
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
-    {%- endfor %}
+        listed.expectation_no,
+        listed.rule_id,
+        listed.table_name,
+        listed.expect,
+        listed.arguments,
+        listed.conditions,
+        listed.naming_columns
+    from (
+        values
+        {%- for row in rule_expectations() %}
+        (
+            {{ loop.index }},
+            '{{ row.rule_id }}',
+            '{{ row.table_name }}',
+            '{{ row.expect }}',
+            {{ sql_literal(row.arguments) }},
+            {{ sql_literal(row.conditions) }},
+            {{ sql_literal(row['keys']) }}
+        ){{ ',' if not loop.last }}
+        {%- endfor %}
+    ) as listed (
+        expectation_no, rule_id, table_name, expect, arguments, conditions, naming_columns
+    )
 ),
 
 rules as (select * from {{ ref('rules') }})

@@ -8,17 +8,24 @@
 with
 
 predicates as (
-    {%- for rule, input in found %}
     select
-        {{ loop.index }} as predicate_no,
-        '{{ rule.id }}' as rule_id,
-        '{{ input.model }}' as looks_at,
-        {{ sql_literal(rule_applies(rule)) }} as applies,
-        {{ sql_literal(rule_violated(rule)) }} as violated
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
-    {%- endfor %}
+        listed.predicate_no,
+        listed.rule_id,
+        listed.looks_at,
+        listed.applies,
+        listed.violated
+    from (
+        values
+        {%- for rule, input in found %}
+        (
+            {{ loop.index }},
+            '{{ rule.id }}',
+            '{{ input.model }}',
+            {{ sql_literal(rule_applies(rule)) }},
+            {{ sql_literal(rule_violated(rule)) }}
+        ){{ ',' if not loop.last }}
+        {%- endfor %}
+    ) as listed (predicate_no, rule_id, looks_at, applies, violated)
 )
 
 select

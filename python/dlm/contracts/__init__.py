@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from dlm.errors import DlmError
+from dlm.yaml_text import load_yaml
 
 HERE = Path(__file__).parent
 REDCAP_COLUMNS = (
@@ -283,7 +284,7 @@ def _parse(path: Path) -> Contract:
 
 
 def _contract(path: Path) -> Contract:
-    data: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    data: dict[str, Any] = load_yaml(path.read_text(encoding="utf-8"))
     forms: dict[str, Form] = {}
     for name, entry in data.pop("forms").items():
         columns = tuple(

@@ -25,6 +25,7 @@ from dlm.contracts import (
 )
 from dlm.errors import DeliveryRefused, Problem
 from dlm.reading.privacy import private_texts
+from dlm.yaml_text import load_yaml
 
 ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "cp932", "shift_jis", "latin-1", "cp1252")
 _CHOICES: Mapping[str, tuple[object, ...]] = {
@@ -55,7 +56,7 @@ def check_contracts(project: Path, folder: Path = HERE) -> None:
     problems: list[str] = []
     for path in sorted(folder.glob("*.yml")):
         try:
-            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+            data = load_yaml(path.read_text(encoding="utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             problems.append(f"{path.name}: cannot be read as YAML: {error}")
             continue

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -38,6 +37,7 @@ from dlm.quality.page_data import (
 )
 from dlm.stamp import Stamp
 from dlm.wording import Text, plain, wording
+from dlm.yaml_text import load_yaml
 
 MAX_ROWS = 500
 """Rows of one listing on the page; the table in the warehouse has them all."""
@@ -582,13 +582,13 @@ def _results_for_script(
 
 
 def _words() -> dict[str, dict[str, list[str]]]:
-    loaded: dict[str, dict[str, list[str]]] = yaml.safe_load(_trusted("quality/words.yml"))
+    loaded: dict[str, dict[str, list[str]]] = load_yaml(_trusted("quality/words.yml"))
     return loaded
 
 
 def _shared(section: str) -> dict[str, list[str]]:
     """A section of the report's words."""
-    loaded = yaml.safe_load(_trusted("assets/wording.yml"))
+    loaded = load_yaml(_trusted("assets/wording.yml"))
     found: dict[str, list[str]] = loaded[section]
     return found
 

@@ -13,11 +13,11 @@ from itertools import groupby
 from pathlib import Path
 
 import duckdb
-import yaml
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from dlm.quality.page_data import Row, read_table
+from dlm.yaml_text import load_yaml
 
 FOLDER = "rules"
 TABLES = (
@@ -85,7 +85,7 @@ def _alike(predicates: list[Row]) -> list[Row]:
 @cache
 def _template() -> Template:
     folder = resources.files("dlm") / "quality"
-    words = yaml.safe_load((folder / "words.yml").read_text(encoding="utf-8"))
+    words = load_yaml((folder / "words.yml").read_text(encoding="utf-8"))
 
     def word(section: str, code: str) -> Markup:
         en, ja = words[section].get(code, (code, code))

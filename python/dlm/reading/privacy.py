@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
 
 from dlm.contracts import COLUMN_TYPES, FileSpec
 from dlm.errors import DeliveryRefused, Problem
+from dlm.yaml_text import load_yaml
 
 SHARE = 0.05
 PATIENT = "patient"
@@ -305,7 +305,7 @@ _CHECKS: Mapping[str, Callable[[str], bool]] = {
 
 @cache
 def _words() -> _Words:
-    data = yaml.safe_load(Path(__file__).with_name("privacy.yml").read_text(encoding="utf-8"))
+    data = load_yaml(Path(__file__).with_name("privacy.yml").read_text(encoding="utf-8"))
 
     def types(value: str | list[str] | None) -> frozenset[str]:
         named = frozenset(COLUMN_TYPES if value == "all" else value or ())

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from dlm.synthetic import truth
 from dlm.synthetic.common import Bools, Floats, Ints, Tables, stream
 from dlm.synthetic.patients import REGISTRATION_CLOSES, REGISTRATION_OPENS
 from dlm.synthetic.sample import file_trial, patient_ids, sample_trial, select_patients
+from dlm.yaml_text import load_yaml
 
 HERE = Path(__file__).parent
 POOL_TRIALS = 80
@@ -89,7 +89,7 @@ def find_targets(seed: int, scale: float) -> Targets | None:
     path = HERE / f"targets_{seed}.yml"
     if not path.is_file():
         return None
-    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content: dict[str, Any] = load_yaml(path.read_text(encoding="utf-8"))
     targets = Targets(**content)
     return targets if targets.scale == scale else None
 

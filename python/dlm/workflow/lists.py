@@ -12,8 +12,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dlm import engine, store
 from dlm.errors import DeliveryRefused, Problem, UsageError
 from dlm.query import neutralise
@@ -23,6 +21,7 @@ from dlm.workflow import log
 from dlm.workflow.account import Account
 from dlm.workflow.standing import Known, standing
 from dlm.workflow.xlsx import write_workbook
+from dlm.yaml_text import load_yaml
 
 FORMATS = ("csv", "xlsx")
 COLUMNS = {
@@ -124,7 +123,7 @@ def _cell(query: dict[str, Any], name: str, language: str) -> str:
 def _states() -> dict[str, list[str]]:
     """The words of the states, as the stewards' page has them."""
     words = (resources.files("dlm") / "quality" / "words.yml").read_text(encoding="utf-8")
-    states: dict[str, list[str]] = yaml.safe_load(words)["state"]
+    states: dict[str, list[str]] = load_yaml(words)["state"]
     return states
 
 
