@@ -14,10 +14,16 @@
 {%- endmacro %}
 
 
+{#- True of text that is plain ASCII: as many bytes as characters. -#}
+{% macro is_ascii(text) -%}
+    bit_length({{ text }}) = 8 * length({{ text }})
+{%- endmacro %}
+
+
 {#-
 Text as said: full-width ASCII, every kind of space, hyphen and minus sign made plain, trimmed;
-blank is null. Nine cells in ten are plain ASCII already (as many bytes as characters) and skip the
-translation. The Japanese long vowel mark is a letter here; clean_id reads it as a hyphen.
+blank is null. Nine cells in ten are plain ASCII already and skip the translation. The Japanese long
+vowel mark is a letter here; clean_id reads it as a hyphen.
 -#}
 {% macro clean_text(text) -%}
     {%- set wide = (
@@ -37,7 +43,7 @@ translation. The Japanese long vowel mark is a letter here; clean_id reads it as
     nullif(
         trim(
             case
-                when bit_length({{ text }}) = 8 * length({{ text }}) then {{ text }}
+                when {{ is_ascii(text) }} then {{ text }}
                 when {{ matches(text, wide_characters) }}
                     {#- Quote and backslash are escaped differently in the engines' literals. -#}
                     then replace(

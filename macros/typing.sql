@@ -76,36 +76,154 @@ quality.unmapped_values find it; a declared missing code is null and not an erro
 {%- endmacro %}
 
 
-{#- Value columns of one form column, from CTE dated (and its code list). -#}
-{% macro typed_value(column, habits) -%}
-    {%- set said = 'dated.' ~ column.name ~ '_said' -%}
-    {%- set iso = 'dated.' ~ column.name ~ '_iso' -%}
+{#- Value columns of one form column. -#}
+{% macro typed_value(column) -%}
     {%- if column.name in ('segment', 'segments_removed') -%}
-    {{ clean_segments(said) }} as {{ column.name }},
+    {{ clean_segments(column.name ~ '_said') }} as {{ column.name }},
     {%- elif column.type in ('id', 'text') -%}
-    {{ said }} as {{ column.name }},
-    {%- elif column.type == 'integer' -%}
-    {{ to_integer(said) }} as {{ column.name }},
-    {%- elif column.type == 'decimal' -%}
-    {{ to_number(said, habits.decimal_mark) }} as {{ column.name }},
-    {%- elif column.type == 'size' -%}
-    {{ to_mm(said, habits) }} as {{ canonical_name(column) }},
+    {{ column.name }}_said as {{ column.name }},
     {%- elif column.type == 'date' -%}
-    {{ used_day_of(iso) }} as {{ column.name }},
-    {{ first_day_of(iso) }} as {{ column.name }}_lower,
-    {{ last_day_of(iso) }} as {{ column.name }}_upper,
-    {{ precision_of(iso) }} as {{ column.name }}_precision,
-    {%- elif column.list == 'verdict' -%}
-    coalesce(
-        {{ column.name }}_code.code,
-        case
-            when upper(dated.{{ column.name }}_clean) in ({{ text_list(habits.not_done_codes) }})
-                then 'not_done'
-        end
-    ) as {{ column.name }},
+    {{ column.name }}_read.day as {{ column.name }},
+    {{ column.name }}_read.first_day as {{ column.name }}_lower,
+    {{ column.name }}_read.last_day as {{ column.name }}_upper,
+    {{ column.name }}_read.precision as {{ column.name }}_precision,
+    {%- elif column.type == 'code' -%}
+    read_codes.{{ column.name }},
     {%- else -%}
-    {{ column.name }}_code.code as {{ column.name }},
+    {{ column.name }}_read.{{ column.type }}_value as {{ canonical_name(column) }},
     {%- endif -%}
+{%- endmacro %}
+
+
+{#-
+CTE `read_codes`: each combination of coded cells that a form has once, with what they say. A form
+has few, so that code lists are looked up for these and not for every record.
+-#}
+{% macro read_codes(codes, source, habits) -%}
+code_lists as (
+    select
+        list_name,
+        source_value,
+        code
+    from {{ ref('ref_codelists') }}
+    where source = '{{ source }}'
+),
+
+coded_texts as (
+    select distinct
+        {%- for column in codes %}
+        {{ column.name }}_text{{ ',' if not loop.last }}
+        {%- endfor %}
+    from renamed
+),
+
+clean_codes as (
+    select
+        {%- for column in codes %}
+        {{ column.name }}_text,
+        {{ clean_text(column.name ~ '_text') | indent(4) }} as {{ column.name }}_clean
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from coded_texts
+),
+
+read_codes as (
+    select
+        {%- for column in codes %}
+        clean_codes.{{ column.name }}_text,
+        clean_codes.{{ column.name }}_clean,
+        {{ said('clean_codes.' ~ column.name ~ '_clean', habits) | indent(4) }}
+            as {{ column.name }}_said,
+        {%- if column.list == 'verdict' %}
+        coalesce(
+            {{ column.name }}_code.code,
+            case
+                when
+                    upper(clean_codes.{{ column.name }}_clean)
+                    in ({{ text_list(habits.not_done_codes) }})
+                    then 'not_done'
+            end
+        ) as {{ column.name }}
+        {%- else %}
+        {{ column.name }}_code.code as {{ column.name }}
+        {%- endif %}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from clean_codes
+    {%- for column in codes %}
+    left join code_lists as {{ column.name }}_code
+        on
+            clean_codes.{{ column.name }}_clean = {{ column.name }}_code.source_value
+            and {{ column.name }}_code.list_name = '{{ column.list }}'
+    {%- endfor %}
+),
+{%- endmacro %}
+
+
+{#- Joins from records to what some of their columns say: coded cells, dates and numbers. -#}
+{% macro lookups(records, columns, wanted) -%}
+    {%- set codes = columns | selectattr('type', 'equalto', 'code') | list -%}
+    {%- if codes | selectattr('name', 'in', wanted) | list %}
+    left join read_codes
+        on
+            {%- for column in codes %}
+            {{ 'and ' if not loop.first }}{{ records }}.{{ column.name }}_text
+            is not distinct from read_codes.{{ column.name }}_text
+            {%- endfor %}
+    {%- endif %}
+    {%- for column in columns if column.name in wanted %}
+    {%- if column.type == 'date' %}
+    left join read_dates as {{ column.name }}_read
+        on {{ records }}.{{ column.name }}_text = {{ column.name }}_read.text
+    {%- elif column.type in ('integer', 'decimal', 'size') %}
+    left join read_numbers as {{ column.name }}_read
+        on {{ records }}.{{ column.name }}_text = {{ column.name }}_read.text
+    {%- endif %}
+    {%- endfor %}
+{%- endmacro %}
+
+
+{#- CTE `read_numbers`: each text of a number once, with its value by type of column. -#}
+{% macro read_numbers(numbers, habits) -%}
+number_texts as (
+    {{ different_texts(numbers) }}
+),
+
+clean_numbers as (
+    select
+        text,
+        {{ clean_text('text') | indent(4) }} as clean
+    from number_texts
+    where text is not null
+),
+
+said_numbers as (
+    select
+        text,
+        clean,
+        {{ said('clean', habits) | indent(4) }} as said
+    from clean_numbers
+),
+
+read_numbers as (
+    select
+        text,
+        clean,
+        said,
+        {{ to_integer('said') | indent(4) }} as integer_value,
+        {{ to_number('said', habits.decimal_mark) | indent(4) }} as decimal_value,
+        {{ to_mm('said', habits) | indent(4) }} as size_value
+    from said_numbers
+),
+{%- endmacro %}
+
+
+{#- Every text of some columns once. -#}
+{% macro different_texts(columns) -%}
+    {%- for column in columns %}
+    {{- '\n    union distinct\n    ' if not loop.first }}select distinct {{ column.name }}_text as text
+    from renamed
+    {%- endfor %}
 {%- endmacro %}
 
 
@@ -120,42 +238,30 @@ that could not be read, payload_hash; exact duplicates folded, and nothing else 
 {%- set codes = columns | selectattr('type', 'equalto', 'code') | list -%}
 {%- set dates = columns | selectattr('type', 'equalto', 'date') | list -%}
 {%- set numbers = columns | selectattr('type', 'in', ['integer', 'decimal', 'size']) | list -%}
-codes as (
-    select
-        list_name,
-        source_value,
-        code
-    from {{ ref('ref_codelists') }}
-    where source = '{{ source }}'
-),
+{% if codes -%}
+{{ read_codes(codes, source, habits) }}
 
-{% if dates %}
+{% endif -%}
+{% if numbers -%}
+{{ read_numbers(numbers, habits) }}
+
+{% endif -%}
+{% if dates -%}
 {{ read_dates(dates, habits) }}
 
 {% endif -%}
 cleaned as (
     select
-        {%- for column in columns %}
-        {%- if column.type == 'date' %}
-        {{ column.name }}_read.clean as {{ column.name }}_clean,
-        {{ column.name }}_read.said as {{ column.name }}_said,
-        {{ column.name }}_read.iso as {{ column.name }}_iso,
-        {%- else %}
-        {{ clean_cell(column, 'renamed.' ~ column.name ~ '_text') | indent(4) }}
-            as {{ column.name }}_clean,
-        {%- endif %}
+        {%- for column in columns if column.type in ('id', 'text') %}
+        {{ clean_cell(column, column.name ~ '_text') | indent(4) }} as {{ column.name }}_clean,
         {%- endfor %}
         renamed.*
     from renamed
-    {%- for column in dates %}
-    left join read_dates as {{ column.name }}_read
-        on renamed.{{ column.name }}_text = {{ column.name }}_read.text
-    {%- endfor %}
 ),
 
-dated as (
+said_cells as (
     select
-        {%- for column in columns if column.type != 'date' %}
+        {%- for column in columns if column.type in ('id', 'text') %}
         {{ said(column.name ~ '_clean', habits) | indent(4) }} as {{ column.name }}_said,
         {%- endfor %}
         cleaned.*
@@ -165,20 +271,23 @@ dated as (
 read_values as (
     select
         {%- for column in columns %}
-        {{ typed_value(column, habits) | indent(4) }}
-        nullif(dated.{{ column.name }}_text, '') as {{ column.name }}_text,
-        dated.{{ column.name }}_clean,
-        dated.{{ column.name }}_said,
+        {{ typed_value(column) | indent(4) }}
+        nullif(said_cells.{{ column.name }}_text, '') as {{ column.name }}_text,
+        {%- if column.type in ('id', 'text') %}
+        said_cells.{{ column.name }}_clean,
+        said_cells.{{ column.name }}_said,
+        {%- elif column.type == 'code' %}
+        read_codes.{{ column.name }}_clean,
+        read_codes.{{ column.name }}_said,
+        {%- else %}
+        {{ column.name }}_read.clean as {{ column.name }}_clean,
+        {{ column.name }}_read.said as {{ column.name }}_said,
+        {%- endif %}
         {%- endfor %}
-        dated.delivery_file,
-        dated.delivery_line
-    from dated
-    {%- for column in codes %}
-    left join codes as {{ column.name }}_code
-        on
-            dated.{{ column.name }}_clean = {{ column.name }}_code.source_value
-            and {{ column.name }}_code.list_name = '{{ column.list }}'
-    {%- endfor %}
+        said_cells.delivery_file,
+        said_cells.delivery_line
+    from said_cells
+    {{ lookups('said_cells', columns, columns | map(attribute='name') | list) | indent(4) }}
 ),
 
 identified as (
@@ -239,15 +348,12 @@ staged as (
 
 
 {#-
-CTEs up to `read_dates`: each text of a date once, with what it says as clean and ISO text. A form has
-many dates and few different ones, so that each is read once and looked up where it stands.
+CTEs up to `read_dates`: each text of a date once, with the days it can mean. A form has many dates
+and few different ones, so that each is read once and looked up where it stands.
 -#}
 {% macro read_dates(dates, habits) -%}
 date_texts as (
-    {%- for column in dates %}
-    select distinct {{ column.name }}_text as text from renamed
-    {{- '\n    union distinct' if not loop.last }}
-    {%- endfor %}
+    {{ different_texts(dates) }}
 ),
 
 clean_dates as (
@@ -287,7 +393,7 @@ dates_of_any_era as (
     from western_dates
 ),
 
-read_dates as (
+iso_dates as (
     select
         text,
         clean,
@@ -296,7 +402,7 @@ read_dates as (
     from dates_of_any_era
 ),
 {%- else %}
-read_dates as (
+iso_dates as (
     select
         text,
         clean,
@@ -305,6 +411,18 @@ read_dates as (
     from slashed_dates
 ),
 {%- endif %}
+
+read_dates as (
+    select
+        text,
+        clean,
+        said,
+        {{ used_day_of('iso') | indent(4) }} as day,
+        {{ first_day_of('iso') | indent(4) }} as first_day,
+        {{ last_day_of('iso') | indent(4) }} as last_day,
+        {{ precision_of('iso') | indent(4) }} as precision
+    from iso_dates
+),
 {%- endmacro %}
 
 
@@ -315,12 +433,15 @@ looked at whose key cells meet those of another, and what repeats is taken out b
 -#}
 {% macro without_copies(form) -%}
 {%- set columns = form_columns(form) -%}
+{%- set codes = columns | selectattr('type', 'equalto', 'code') | list -%}
+{%- set dates = columns | selectattr('type', 'equalto', 'date') | list -%}
 {%- if var('loaded_by_dlm') -%}
 keyed as (
     select
         renamed.*,
-        {{ short_hash(key_cells(form)) | indent(4) }} as key_hash
+        {{ short_hash(rough_key(form)) | indent(4) }} as key_hash
     from renamed
+    {{ lookups('renamed', codes + dates, form_key(form)) | indent(4) }}
 ),
 
 suspected as (
@@ -389,12 +510,40 @@ folded as (
 {%- endmacro %}
 
 
-{#- The key cells of a form as clean text, but for its dates: copies agree in these too. -#}
-{% macro key_cells(form) -%}
+{#-
+The key of a record as text in which copies agree, however they are written. Cells of plain ASCII,
+which most are, need no cleaning for that.
+-#}
+{% macro rough_key(form) -%}
+    {%- set plain = [] -%}
+    {%- set clean = [] -%}
+    {%- set looked_up = [] -%}
+    {%- for column in form_columns(form) if column.name in form_key(form) -%}
+        {%- set text = 'renamed.' ~ column.name ~ '_text' -%}
+        {%- if column.type == 'code' -%}
+            {%- do looked_up.append("coalesce(read_codes." ~ column.name ~ "_clean, '')") -%}
+        {%- elif column.type == 'date' -%}
+            {%- do looked_up.append('coalesce(' ~ column.name ~ "_read.clean, '')") -%}
+        {%- else -%}
+            {%- do plain.append('coalesce(' ~ text ~ ", '')") -%}
+            {%- do clean.append('coalesce(' ~ clean_cell(column, text) ~ ", '')") -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- set written = "concat_ws('|', " ~ plain | join(', ') ~ ')' -%}
     concat_ws(
-        '|'
-        {%- for column in form_columns(form) if column.name in form_key(form) and column.type != 'date' %},
-        coalesce({{ clean_cell(column, column.name ~ '_text') }}, '')
+        '|',
+        replace(
+            upper(
+                case
+                    when {{ is_ascii(written) }} then {{ written }}
+                    else concat_ws('|', {{ clean | join(', ') }})
+                end
+            ),
+            ' ',
+            ''
+        )
+        {%- for cell in looked_up %},
+        {{ cell }}
         {%- endfor %}
     )
 {%- endmacro %}

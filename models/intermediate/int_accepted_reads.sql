@@ -7,26 +7,28 @@ reads_in_window as (
 ),
 
 -- The most senior reader stands; ties by reader id, then by key so that the order is total. What
--- ends an id sorts before all that may stand in one: R1 comes before R10.
+-- ends an id sorts before all that may stand in one: R1 comes before R10. What the reader said
+-- stands behind the key, so that one minimum finds both.
 ordered_reads as (
     select
         lesion_id,
         modality,
         timepoint,
         read_date,
-        read_key,
         reader_rank,
         verdict,
-        verdict_reason,
         conditions_met,
-        cast(reader_rank as string)
-        || coalesce('1' || reader_id, '2')
-        || chr(1)
-        || read_key as seniority
+        concat_ws(
+            chr(1),
+            cast(reader_rank as string) || coalesce('1' || reader_id, '2'),
+            read_key,
+            coalesce(verdict, ''),
+            coalesce(verdict_reason, ''),
+            coalesce(cast(conditions_met as string), '')
+        ) as said_by_seniority
     from reads_in_window
 ),
 
--- Blanks stand for null, which the engines treat differently when they look for the first.
 exams as (
     select
         lesion_id,
@@ -34,10 +36,7 @@ exams as (
         timepoint,
         read_date as exam_date,
         min(reader_rank) as best_rank,
-        min_by(read_key, seniority) as first_read_key,
-        min_by(coalesce(verdict, ''), seniority) as first_verdict,
-        min_by(coalesce(verdict_reason, ''), seniority) as first_verdict_reason,
-        min_by(coalesce(cast(conditions_met as string), ''), seniority) as first_conditions_met,
+        min(said_by_seniority) as first_said,
         min(verdict) <> max(verdict) as verdicts_differ,
         count(*) as n_reads,
         min(case when conditions_met then 1 else 0 end) = 1 as all_conditions_met
@@ -59,6 +58,9 @@ latest_exams as (
 settled as (
     select
         exams.*,
+        {%- for part in ['read_key', 'verdict', 'verdict_reason', 'conditions_met'] %}
+        split_part(exams.first_said, chr(1), {{ loop.index + 1 }}) as first_{{ part }},
+        {%- endfor %}
         exams.best_rank = 3 and coalesce(exams.verdicts_differ, false) as readers_disagree
     from latest_exams
     inner join exams

@@ -245,7 +245,7 @@ def _load_once(who: str, file: Path, database: Path) -> dict[str, float]:
     started, cpu = time.perf_counter(), time.process_time()
     connection = duckdb.connect(str(database))
     if who == "dlm":
-        connection.execute(f"set memory_limit = '{LOAD_MEMORY}'")
+        connection.execute(f"set memory_limit = '{LOAD_MEMORY}MB'")
         connection.execute("create schema raw")
         create_table(connection, spec)
         if not read_file(file, "eortc/read.csv", spec, contract, connection, "bench").fast:

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 import re
+import threading
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dlm import engine, store
 from dlm.changes import find_changes
@@ -32,10 +35,13 @@ from dlm.reading.store import create_table
 if TYPE_CHECKING:
     import duckdb
 
-LOAD_MEMORY = "400MB"
-"""What DuckDB may take while it loads; larger files go through it in pieces."""
+LOAD_MEMORY = 400
+"""MB that DuckDB may take while it loads; larger files go through it in pieces."""
+READERS = min(4, os.cpu_count() or 1)
+"""How many files are read at the same time."""
 Progress = Callable[[str], None]
 _TOLD = 30
+_Found = TypeVar("_Found")
 Current = dict[tuple[str, str | None, str], tuple[store.Entry, dict[str, Any]]]
 """The file in force of each source, site and form, with the delivery it came with."""
 
@@ -167,42 +173,34 @@ def receive(
         DeliveryRefused: the manifest or a file is at fault; nothing was stored.
     """
     items, manifest = _delivered_files(folder, sites)
-    outcomes: list[tuple[str, LoadedFile | DeliveryRefused]] = []
     problems: list[Problem] = []
     warnings: list[Problem] = []
     shas = {}
     if any(row["date"] > received.isoformat() for row in manifest.values()):
         what = f"lies after {received}, the day the delivery counts as received"
         warnings.append(Problem("manifest.csv", None, "date", "dated_after_receipt", what))
+
+    def judge(item: Incoming, say: Progress) -> LoadedFile | DeliveryRefused:
+        with _scratch() as connection:
+            return _judged(item, connection, None, say)
+
+    read = [item for item in items if not item.is_dictionary]
+    judged = [found for (found,) in _side_by_side([[item] for item in read], judge, progress)]
+    outcomes = [(item.name, outcome) for item, outcome in zip(read, judged, strict=True)]
+    for name, outcome in outcomes:
+        if isinstance(outcome, DeliveryRefused):
+            problems += outcome.problems
+            continue
+        shas[name] = outcome.sha256
+        warnings += outcome.warnings
+        problems += _unlike_manifest(name, outcome.sha256, manifest[name], outcome.records_in)
+        if strict:
+            problems += outcome.quarantined
     for item in items:
-        row = manifest[item.name]
         if item.is_dictionary:
             shas[item.name] = store.hash_file(item.path)
             warnings += dictionary_changes(item.path, item.name, item.contract)
-            problems += _unlike_manifest(item.name, shas[item.name], row)
-            continue
-        try:
-            with _scratch() as connection:
-                file = read_file(
-                    item.path,
-                    item.name,
-                    item.spec,
-                    item.contract,
-                    connection,
-                    None,
-                    _told(progress, item),
-                    site_id=item.site_id,
-                )
-        except DeliveryRefused as refusal:
-            outcomes.append((item.name, refusal))
-            problems += refusal.problems
-            continue
-        outcomes.append((item.name, file))
-        shas[item.name] = file.sha256
-        warnings += file.warnings
-        problems += _unlike_manifest(item.name, file.sha256, row, file.records_in)
-        if strict:
-            problems += file.quarantined
+            problems += _unlike_manifest(item.name, shas[item.name], manifest[item.name])
     if problems:
         raise DeliveryRefused(problems, _summary(outcomes))
     delivery_id = hashlib.sha256(
@@ -248,6 +246,63 @@ def tell(console: Console, problems: list[Problem], what: str) -> None:
         console.note(f"{what}: and {len(problems) - _TOLD} more")
 
 
+def _judged(
+    item: Incoming, connection: duckdb.DuckDBPyConnection, delivery_id: str | None, say: Progress
+) -> LoadedFile | DeliveryRefused:
+    """What became of the records of a file, or why it cannot be read at all."""
+    try:
+        return read_file(
+            item.path,
+            item.name,
+            item.spec,
+            item.contract,
+            connection,
+            delivery_id,
+            _told(say, item),
+            site_id=item.site_id,
+        )
+    except DeliveryRefused as refusal:
+        return refusal
+
+
+class _Stopped(Exception):
+    """Reading was given up because something else failed."""
+
+
+def _side_by_side(
+    groups: Sequence[Sequence[Incoming]],
+    read: Callable[[Incoming, Progress], _Found],
+    progress: Progress,
+) -> list[list[_Found]]:
+    """What came of reading files, READERS groups at the same time, a group's files in turn."""
+    stopped, speaking = threading.Event(), threading.Lock()
+
+    def say(text: str) -> None:
+        if stopped.is_set():
+            raise _Stopped
+        with speaking:
+            progress(text)
+
+    def read_all(group: Sequence[Incoming]) -> list[_Found]:
+        return [read(item, say) for item in group]
+
+    def size(group: Sequence[Incoming]) -> int:
+        return sum(item.path.stat().st_size for item in group if item.path.exists())
+
+    with ThreadPoolExecutor(READERS) as pool:
+        # The largest begin, so that none is left over when the others have ended.
+        begun = {
+            at: pool.submit(read_all, groups[at])
+            for at in sorted(range(len(groups)), key=lambda at: -size(groups[at]))
+        }
+        try:
+            return [begun[at].result() for at in range(len(groups))]
+        except BaseException:
+            stopped.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
 def _told(progress: Progress, item: Incoming) -> Callable[[int], None]:
     """Progress within one file, in MB of its text."""
     progress(item.name)
@@ -257,7 +312,7 @@ def _told(progress: Progress, item: Incoming) -> Callable[[int], None]:
 def _scratch() -> duckdb.DuckDBPyConnection:
     """A database of its own, to count records in; takes hashes, never values."""
     connection = engine.connect()
-    connection.execute(f"set memory_limit = '{LOAD_MEMORY}'")
+    connection.execute(f"set memory_limit = '{LOAD_MEMORY // READERS}MB'")
     return connection
 
 
@@ -523,27 +578,34 @@ def load_raw(
             some of the others and is to be thrown away.
     """
     allowed = connection.execute("select current_setting('memory_limit')").fetchall()[0][0]
-    connection.execute(f"set memory_limit = '{LOAD_MEMORY}'")
+    connection.execute(f"set memory_limit = '{LOAD_MEMORY}MB'")
     connection.begin()
     connection.execute("create schema if not exists raw")
     for contract in load_contracts().values():
         for spec in contract.file_specs():
             create_table(connection, spec)
     connection.commit()
+
+    def load(item: Incoming, say: Progress) -> tuple[LoadedFile | DeliveryRefused, int]:
+        with connection.cursor() as own:
+            outcome = _judged(item, own, item.delivery_id, say)
+            return outcome, 0 if isinstance(outcome, DeliveryRefused) else _drop_replaced(own, item)
+
+    items = list(items)
+    tables: dict[str, list[Incoming]] = {}
+    for item in items:
+        tables.setdefault(item.spec.raw_table, []).append(item)
+    groups = list(tables.values())
+    outcomes = {
+        (item.name, item.delivery_id): outcome
+        for group, found in zip(groups, _side_by_side(groups, load, progress), strict=True)
+        for item, outcome in zip(group, found, strict=True)
+    }
     loaded, problems, ledger = [], [], []
     for item in items:
-        try:
-            file = read_file(
-                item.path,
-                item.name,
-                item.spec,
-                item.contract,
-                connection,
-                item.delivery_id,
-                _told(progress, item),
-            )
-        except DeliveryRefused as refusal:
-            problems += refusal.problems
+        file, replaced = outcomes[item.name, item.delivery_id]
+        if isinstance(file, DeliveryRefused):
+            problems += file.problems
             continue
         if item.sha256 is not None and file.sha256 != item.sha256:
             raise DlmError(
@@ -551,7 +613,6 @@ def load_raw(
             )
         if strict:
             problems += file.quarantined
-        replaced = _drop_replaced(connection, item)
         loaded.append(file)
         ledger.append(
             (
