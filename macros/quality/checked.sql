@@ -147,7 +147,8 @@ records as (
     records.lesion_id,
     records.form,
     records.record_key,
-    records.payload_hash,
+    -- Tells records of one key apart; of the others it would only take room.
+    case when records.is_contested then records.payload_hash else '' end as payload_hash,
     records.delivery_file,
     records.delivery_line
 {%- endmacro %}

@@ -34,8 +34,8 @@ STAGES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("staging", "build", ("path:seeds", "path:models/staging")),
     ("core", "run", ("+path:models/core",)),
     ("concordance", "run", ("+modality_concordance",)),
-    ("rules", "run", ("+path:models/quality",)),
-    ("other marts", "run", ("path:models",)),
+    ("marts", "run", ("+path:models/marts",)),
+    ("rules", "run", ("path:models",)),
     ("data tests", "test", ()),
 )
 """What dbt does in which order: a stage builds what it needs and no stage before it has built."""

@@ -10,6 +10,9 @@ import pandas as pd
 import pytest
 from scipy import optimize, special
 from scipy import stats as scipy_stats
+from statsmodels.genmod.cov_struct import Exchangeable
+from statsmodels.genmod.families import Binomial
+from statsmodels.genmod.generalized_estimating_equations import GEE
 
 from dlm import stats
 from dlm.stats import NotEstimable, accuracy
@@ -39,6 +42,36 @@ def test_gee_is_geepack_s_and_solves_its_equations(dataset: str) -> None:
     assert found["share"] == pytest.approx(share, rel=1e-9)
     assert found["std_err"] == pytest.approx(np.sqrt(variance), rel=1e-7)
     assert found["lower_bound"] < found["share"] < found["upper_bound"]
+
+
+@pytest.mark.parametrize("dataset", FITTED)
+def test_gee_is_that_of_statsmodels(dataset: str) -> None:
+    m, x = counts(dataset)
+    found = accuracy.fit_gee(m, x, 0.95)
+    model = GEE(
+        np.concatenate(
+            [np.repeat([1.0, 0.0], [hits, size - hits]) for size, hits in zip(m, x, strict=True)]
+        ),
+        np.ones((m.sum(), 1)),
+        groups=np.repeat(np.arange(len(m)), m),
+        family=Binomial(),
+        cov_struct=Exchangeable(),
+    )
+    theirs = model.fit(maxiter=500, ctol=1e-12)
+    assert found["log_odds"] == pytest.approx(float(theirs.params[0]), rel=1e-9)
+    assert found["std_err"] == pytest.approx(float(theirs.bse[0]), rel=1e-9)
+    assert found["working_correlation"] == pytest.approx(model.cov_struct.dep_params, rel=1e-7)
+
+
+def test_gee_of_patients_with_one_lesion_each_is_a_plain_share() -> None:
+    found = accuracy.fit_gee(np.ones(10, dtype=np.int64), np.arange(10) % 5 // 3, 0.95)
+    assert (found["share"], found["working_correlation"]) == (pytest.approx(0.4), 0.0)
+    assert found["std_err"] == pytest.approx(1 / np.sqrt(10 * 0.4 * 0.6))
+
+
+def test_gee_refuses_clusters_less_alike_than_chance_allows() -> None:
+    with pytest.raises(NotEstimable, match="less alike"):
+        accuracy.fit_gee(np.array([2, 2, 10]), np.array([1, 1, 5]), 0.95)
 
 
 def test_clusters_of_one_size_weigh_alike() -> None:

@@ -5,6 +5,12 @@ with
 
 lesions as (select * from {{ ref('lesion_facts') }}),
 
+told as (
+    {{ staged_records('disposition', [
+        'patient_id', 'lesion_id', 'stage', 'action', 'record_key',
+    ]) }}
+),
+
 stages as (
     select
         patient_id,
@@ -22,34 +28,34 @@ specimens as (
 -- Specimens reported about the time of the stage; one without a date is not held against it.
 specimens_in_time as (
     select
-        records.record_key,
+        told.record_key,
         count(*) as n_specimens
-    from records
-    inner join specimens on records.lesion_id = specimens.lesion_id
+    from told
+    inner join specimens on told.lesion_id = specimens.lesion_id
     left join stages
         on
-            records.patient_id = stages.patient_id
-            and records.stage = stages.stage
+            told.patient_id = stages.patient_id
+            and told.stage = stages.stage
     where
         coalesce(
             abs({{ days_between('stages.surgery_date', 'specimens.pathology_date') }})
             <= {{ var('quality').specimen_due_days }},
             true
         )
-    group by records.record_key
+    group by told.record_key
 ),
 
 resections as (
     select
-        records.lesion_id,
-        min(records.stage) as resected_at_stage
-    from records
+        told.lesion_id,
+        min(told.stage) as resected_at_stage
+    from told
     inner join stages
         on
-            records.patient_id = stages.patient_id
-            and records.stage = stages.stage
-    where records.action = 'resected' and stages.is_performed and records.lesion_id is not null
-    group by records.lesion_id
+            told.patient_id = stages.patient_id
+            and told.stage = stages.stage
+    where told.action = 'resected' and stages.is_performed and told.lesion_id is not null
+    group by told.lesion_id
 )
 
 select

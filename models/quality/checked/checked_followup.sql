@@ -8,12 +8,19 @@ patients as (select * from {{ ref('patient_facts') }}),
 
 lesions as (select * from {{ ref('lesion_facts') }}),
 
+told as (
+    {{ staged_records('followup', [
+        'patient_id', 'visit_no', 'visit_date', 'lesion_id', 'lesion_no', 'recurrence',
+        'recurrence_date', 'recurrence_place',
+    ]) }}
+),
+
 visits as (
     select
         patient_id,
         visit_no,
         min(visit_date) as visit_date
-    from staged
+    from told
     where visit_no is not null and visit_date is not null
     group by patient_id, visit_no
 ),
@@ -33,7 +40,7 @@ places as (
         lesion_id,
         recurrence_date,
         count(distinct recurrence_place) as n_places
-    from staged
+    from told
     where
         recurrence = 'yes' and lesion_no is not null and recurrence_date is not null
         and recurrence_place in ('at_spot', 'liver_elsewhere')

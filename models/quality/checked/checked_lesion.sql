@@ -7,6 +7,12 @@ patients as (select * from {{ ref('patient_facts') }}),
 
 lesions as (select * from {{ ref('lesion_facts') }}),
 
+told as (
+    {{ staged_records('lesion', [
+        'patient_id', 'lesion_no', 'segment', 'baseline_size_mm', 'baseline_date',
+    ]) }}
+),
+
 reads as (
     select
         lesion_id,
@@ -71,7 +77,7 @@ numbers as (
     select distinct
         patient_id,
         lesion_no
-    from staged
+    from told
     where lesion_no is not null
 ),
 
@@ -82,7 +88,7 @@ alike as (
         baseline_size_mm,
         baseline_date,
         count(distinct lesion_no) as n_alike
-    from staged
+    from told
     where segment is not null and baseline_size_mm is not null and baseline_date is not null
     group by patient_id, segment, baseline_size_mm, baseline_date
     having count(distinct lesion_no) > 1

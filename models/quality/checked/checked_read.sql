@@ -8,6 +8,14 @@ patients as (select * from {{ ref('patient_facts') }}),
 
 lesions as (select * from {{ ref('lesion_facts') }}),
 
+-- Few columns of the reads, so that the whole of them need not be kept for a second look.
+told as (
+    {{ staged_records('read', [
+        'lesion_id', 'modality', 'timepoint', 'verdict', 'size_mm', 'size_status', 'reader_role',
+        'record_key',
+    ]) }}
+),
+
 accepted as (select * from {{ ref('int_accepted_reads') }}),
 
 -- An exam is read for all lesions on one day: that of most. A lesion read a few days off it is
@@ -67,13 +75,14 @@ exams_elsewhere as (
 
 contested_reads as (
     select
-        record_key,
-        count(distinct coalesce(verdict, '') || '|' || coalesce(cast(size_mm as string), '')) > 1
-            as has_two_verdicts,
-        count(distinct coalesce(reader_role, '')) > 1 as has_two_roles
-    from records
-    where is_contested
-    group by record_key
+        told.record_key,
+        count(
+            distinct coalesce(told.verdict, '') || '|' || coalesce(cast(told.size_mm as string), '')
+        ) > 1 as has_two_verdicts,
+        count(distinct coalesce(told.reader_role, '')) > 1 as has_two_roles
+    from told
+    inner join contested on told.record_key = contested.record_key
+    group by told.record_key
 ),
 
 -- The size in the same modality at the timepoint before.
@@ -84,7 +93,7 @@ measured as (
         case timepoint when 'baseline' then 'preop' when 'preop' then 'followup' end
             as next_timepoint,
         max(size_mm) as size_mm
-    from records
+    from told
     where
         size_mm > 0
         and coalesce(size_status, 'measured') <> 'too_small'

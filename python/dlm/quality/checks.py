@@ -24,7 +24,7 @@ from dlm.quality.suites import Expectation, Suite, load_suites
 MAX_KEYS = 50
 """Keys named per result; the count beside them is complete."""
 
-MAX_ROWS = 100_000
+MAX_ROWS = 25_000
 """Rows of a table that Great Expectations looks at; of a larger one it looks at a sample."""
 
 MAX_VALUES = 5

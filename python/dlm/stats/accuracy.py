@@ -9,9 +9,6 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
-from statsmodels.genmod.cov_struct import Exchangeable
-from statsmodels.genmod.families import Binomial
-from statsmodels.genmod.generalized_estimating_equations import GEE
 from statsmodels.stats.meta_analysis import combine_effects
 
 from dlm.marts import rows, settings
@@ -115,6 +112,9 @@ def pooled_literature(connection: duckdb.DuckDBPyConnection) -> list[Row]:
 def fit_gee(m: Counts, x: Counts, level: float) -> Row:
     """Share of x successes in m trials per cluster: logit link, exchangeable correlation.
 
+    Liang and Zeger, Biometrika 1986;73:13-22. Without covariates a cluster is its two counts, and
+    those of like counts are one term of the equations, so that the work does not grow with them.
+
     Returns:
         share, log_odds, std_err (robust, of the log odds), lower, upper (t on K - 1 degrees of
         freedom), working_correlation.
@@ -123,29 +123,43 @@ def fit_gee(m: Counts, x: Counts, level: float) -> Row:
         NotEstimable: one cluster, an outcome that never varies, or no convergence.
     """
     _refuse_no_variation(m, x)
-    outcome = np.concatenate(
-        [np.repeat([1.0, 0.0], [hits, size - hits]) for size, hits in zip(m, x, strict=True)]
-    )
-    model = GEE(
-        outcome,
-        np.ones((len(outcome), 1)),
-        groups=np.repeat(np.arange(len(m)), m),
-        family=Binomial(),
-        cov_struct=Exchangeable(),
-    )
-    fitted = model.fit(maxiter=500, ctol=1e-12)
-    if not fitted.converged:
+    kinds, alike = np.unique(np.stack([m, x]), axis=1, return_counts=True)
+    sizes, hits = kinds
+    correlation, change = 0.0, np.inf
+    for _ in range(500):
+        weights = 1 / (1 + (sizes - 1) * correlation)
+        if not (weights > 0).all():
+            raise NotEstimable("lesions of a patient are less alike than a correlation can say")
+        share = float(alike @ (weights * hits) / (alike @ (weights * sizes)))
+        if change < 1e-14:
+            break
+        before, correlation = correlation, _exchangeable(sizes, hits, alike, share)
+        change = abs(correlation - before)
+    else:
         raise NotEstimable("the estimating equations did not converge")
-    log_odds, std_err = float(fitted.params[0]), float(fitted.bse[0])
+    meat = alike @ (weights * (hits - sizes * share)) ** 2
+    std_err = float(np.sqrt(meat) / (alike @ (weights * sizes) * share * (1 - share)))
+    log_odds = float(special.logit(share))
     reach = float(stats.t.ppf((1 + level) / 2, len(m) - 1)) * std_err
     return {
-        "share": float(special.expit(log_odds)),
+        "share": share,
         "log_odds": log_odds,
         "std_err": std_err,
         "lower_bound": float(special.expit(log_odds - reach)),
         "upper_bound": float(special.expit(log_odds + reach)),
-        "working_correlation": float(model.cov_struct.dep_params),
+        "working_correlation": correlation,
     }
+
+
+def _exchangeable(sizes: Counts, hits: Counts, alike: Counts, share: float) -> float:
+    """Moment estimate of the correlation within clusters; 0 where hardly two lesions share one."""
+    pairs = alike @ (sizes * (sizes - 1)) / 2
+    if pairs <= 1:
+        return 0.0
+    squares = hits * (1 - share) ** 2 + (sizes - hits) * share**2
+    products = ((hits - sizes * share) ** 2 - squares) / 2
+    scale = alike @ squares / (alike @ sizes - 1)
+    return float(alike @ products / scale / (pairs - 1))
 
 
 def bootstrap(m: Counts, x: Counts, level: float, seed: tuple[int, ...]) -> Row:
@@ -295,7 +309,7 @@ ANALYSES = [
             "correlation, robust variance (Liang and Zeger, Biometrika 1986;73:13-22), t on K - 1 "
             "degrees of freedom for K patients"
         ),
-        library="statsmodels",
+        library="numpy",
         formula="logit P(nonviable) ~ 1, groups = patient",
         compute=npv_by_gee,
     ),
