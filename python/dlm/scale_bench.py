@@ -34,7 +34,7 @@ STAGES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("staging", "build", ("path:seeds", "path:models/staging")),
     ("core", "run", ("+path:models/core",)),
     ("concordance", "run", ("+modality_concordance",)),
-    ("marts", "run", ("+path:models/marts",)),
+    ("marts", "run", ("+path:models/marts/*/*.sql",)),
     ("rules", "run", ("path:models",)),
     ("data tests", "test", ()),
 )
