@@ -242,6 +242,38 @@ def test_at_most_fifty_keys_are_named_and_all_are_counted(
 # What could not run
 
 
+@pytest.mark.parametrize("digest", ["payload_hash", "its_number"])
+def test_of_a_long_table_a_sample_is_checked_and_every_record_that_a_rule_named(
+    monkeypatch: pytest.MonkeyPatch, digest: str
+) -> None:
+    monkeypatch.setattr("dlm.quality.checks.MAX_ROWS", 200)
+    connection = duckdb.connect()
+    connection.execute(
+        f"""
+        create schema staging;
+        create schema quality;
+        create table staging.stg_us__lesion as
+        select 'R' || n as record_key, md5('R' || n) as {digest}, n % 2 as size_mm
+        from range(2000) as numbers (n);
+        create table quality.violations as
+        select 'LE01' as rule_id, record_key from staging.stg_us__lesion
+        order by md5(record_key) desc limit 3
+        """
+    )
+    item = expectation(rule_id="LE01", expect="column_values_to_be_between")
+    item = dataclasses.replace(item, kwargs={"column": "size_mm", "min_value": 1}, when={})
+    suite = Suite("staging.stg_us__lesion", ("record_key",), (item,))
+    found, again = (check_suites(connection, [suite])[0].results[0] for _ in range(2))
+    assert found == again
+    assert found.n_checked is not None and 120 < found.n_checked < 280
+    assert f"a sample, {found.n_checked} of 2,000 rows" in found.detail
+    named = connection.execute("select record_key from quality.violations").fetchall()
+    odd = {key for (key,) in named if int(key[1:]) % 2 == 0}
+    monkeypatch.setattr("dlm.quality.checks.MAX_KEYS", 2000)
+    keys = check_suites(connection, [suite])[0].results[0].failing_keys.split(", ")
+    assert odd and odd <= set(keys)
+
+
 def test_what_raises_is_an_error_and_blocks_at_either_level(
     seeds: duckdb.DuckDBPyConnection,
 ) -> None:
