@@ -18,7 +18,7 @@ from dlm.errors import DlmError
 from dlm.failed_tests import DataTest, data_test
 
 _LARGE = 10**9
-"""Bytes of a work database whose models are built one after the other."""
+"""Bytes of loaded records from which models are built one after the other."""
 NodeProgress = Callable[[int, int, str], None]
 _NOT_HERE = ("tag:raw", "resource_type:unit_test")
 """What a build leaves out: raw tables are loaded by ``dlm``, unit tests are run by the tests."""
@@ -65,6 +65,7 @@ def run_dbt(
     target: str = "duckdb",
     exclude: Sequence[str] = (),
     select: Sequence[str] = (),
+    one_by_one: bool | None = None,
 ) -> list[NodeOutcome]:
     """Build every model and run every data test on the loaded raw tables.
 
@@ -78,6 +79,7 @@ def run_dbt(
         target: output of the profile.
         exclude: what else to leave out, in dbt's words.
         select: what alone to run, in dbt's words; everything when empty.
+        one_by_one: whether a model waits for the one before; None to judge by the work database.
 
     Returns:
         One outcome per node that ran.
@@ -88,8 +90,7 @@ def run_dbt(
     os.environ["DLM_WORK_DB"] = str(work)
     if limit := engine.share(engine.MAIN_SHARE):
         os.environ["DLM_DUCKDB_MEMORY"] = limit
-    # A large model keeps all cores busy by itself; several at once would share the memory.
-    alone = ["--threads", "1"] if work.stat().st_size > _LARGE else []
+    one_by_one = is_large(work) if one_by_one is None else one_by_one
     from dbt.cli.main import dbtRunner
 
     total = done = 0
@@ -120,7 +121,7 @@ def run_dbt(
             "--log-level-file",
             "warn",
             "--no-version-check",
-            *alone,
+            *(["--threads", "1"] if one_by_one else []),
             "--exclude",
             *_NOT_HERE,
             *exclude,
@@ -146,6 +147,14 @@ def run_dbt(
         )
         for run in runs
     ]
+
+
+def is_large(work: Path) -> bool:
+    """Whether models of this work database should be built one after the other.
+
+    A large model keeps all cores busy by itself, and several at once would share the memory.
+    """
+    return work.stat().st_size > _LARGE
 
 
 def close_dbt() -> None:
