@@ -35,7 +35,8 @@ STAGES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("core", "run", ("+path:models/core",)),
     ("concordance", "run", ("+modality_concordance",)),
     ("marts", "run", ("+path:models/marts/*/*.sql",)),
-    ("rules", "run", ("path:models",)),
+    ("rules", "run", ("+path:models/quality/rules",)),
+    ("accounts and workflow", "run", ("path:models",)),
     ("data tests", "test", ()),
 )
 """What dbt does in which order: a stage builds what it needs and no stage before it has built."""

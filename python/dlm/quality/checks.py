@@ -27,6 +27,9 @@ MAX_KEYS = 50
 MAX_ROWS = 25_000
 """Rows of a table that Great Expectations looks at; of a larger one it looks at a sample."""
 
+MAX_NAMED = 1_000
+"""Records named by the rules in SQL that it looks at beside such a sample."""
+
 MAX_VALUES = 5
 """Offending values quoted in a result's detail."""
 
@@ -180,8 +183,8 @@ def _frame(connection: duckdb.DuckDBPyConnection, suite: Suite) -> tuple[pd.Data
     """Columns the suite needs that the table has, in an order of their own, not the table's.
 
     A column the table lacks is left out: its expectations then say so, and the others still run.
-    Of a table of more than MAX_ROWS rows a sample is taken, and with it every record that a rule
-    in SQL, which looks at all rows, has named.
+    Of a table of more than MAX_ROWS rows a sample is taken, and with it MAX_NAMED of the records
+    that rules in SQL, which look at all rows, have named.
 
     Returns:
         The frame, and what part of the table it is; empty for the whole.
@@ -213,7 +216,7 @@ def _sampled(suite: Suite, columns: Sequence[str], share: float) -> str:
     drawn = f"{digest} < '{int(share * 2**64):016x}'"
     return (
         f"({drawn} or checked.{named} in (select {named} from quality.violations "
-        f"where rule_id in ({rules}) order by md5({named}), {named} limit {MAX_ROWS}))"
+        f"where rule_id in ({rules}) order by md5({named}), {named} limit {MAX_NAMED}))"
     )
 
 
