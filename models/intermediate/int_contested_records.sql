@@ -1,14 +1,35 @@
 -- Of conflicting duplicates (rule GN03) the greatest payload hash wins, whatever the order of
--- files. A record that a build was told to keep out, for an open S1 query, has no winner.
+-- files. A record that a build was told to keep out, for an open S1 query, has no winner. Keys are
+-- counted by a short hash first: few repeat, and to group all of them as text would fill the
+-- memory.
 with
 {%- for form in form_names() %}
 
-{{ form }}_records as (
+{{ form }}_hashes as (
+    {%- for source in source_names() %}
+    select {{ short_hash('record_key') }} as key_hash
+    from {{ ref('stg_' ~ source ~ '__' ~ form) }}
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
+),
+
+{{ form }}_repeated as (
+    select key_hash
+    from {{ form }}_hashes
+    group by key_hash
+    having count(*) > 1
+),
+
+{{ form }}_suspected as (
     {%- for source in source_names() %}
     select
-        record_key,
-        payload_hash || source as candidate
-    from {{ ref('stg_' ~ source ~ '__' ~ form) }}
+        records.record_key,
+        records.payload_hash || records.source as candidate
+    from {{ ref('stg_' ~ source ~ '__' ~ form) }} as records
+    inner join {{ form }}_repeated as repeated
+        on {{ short_hash('records.record_key') }} = repeated.key_hash
     {%- if not loop.last %}
     union all
     {%- endif %}
@@ -22,7 +43,7 @@ contested as (
         '{{ form }}' as form,
         record_key,
         max(candidate) as winner
-    from {{ form }}_records
+    from {{ form }}_suspected
     group by record_key
     having count(*) > 1
     {%- if not loop.last %}

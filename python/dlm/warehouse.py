@@ -18,7 +18,9 @@ from dlm.errors import DlmError
 from dlm.failed_tests import DataTest, data_test
 
 _LARGE = 10**9
-"""Bytes of loaded records from which models are built one after the other."""
+"""Bytes of loaded records from which models are built one after the other, memory permitting."""
+_LARGE_SHARE = 0.05
+"""Share of the memory allowed from which they are: what is loaded takes ten times that to join."""
 NodeProgress = Callable[[int, int, str], None]
 _NOT_HERE = ("tag:raw", "resource_type:unit_test")
 """What a build leaves out: raw tables are loaded by ``dlm``, unit tests are run by the tests."""
@@ -154,7 +156,8 @@ def is_large(work: Path) -> bool:
 
     A large model keeps all cores busy by itself, and several at once would share the memory.
     """
-    return work.stat().st_size > _LARGE
+    limit = engine.memory_limit()
+    return work.stat().st_size > (_LARGE if limit is None else min(_LARGE, limit * _LARGE_SHARE))
 
 
 def close_dbt() -> None:
