@@ -117,7 +117,8 @@ def offending_rows(work: Path, test: DataTest) -> tuple[list[str], int]:
 
 def _relation(connection: duckdb.DuckDBPyConnection, table: str) -> str:
     found = connection.execute(
-        "select schema_name from duckdb_tables() where table_name = ? order by all", [table]
+        "select table_schema from information_schema.tables where table_name = ? order by all",
+        [table],
     ).fetchone()
     return f'"{found[0]}"."{table}"' if found else f'"{table}"'
 
