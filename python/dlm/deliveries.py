@@ -730,6 +730,10 @@ def _delivered_files(
                 )
             )
             continue
+        if _leads_elsewhere(folder, name):
+            what = "is a link, or stands in a linked folder; a delivery holds the files themselves"
+            problems.append(Problem(tellable(name), None, None, "link", f"{what}: copy it there"))
+            continue
         contract = contracts[Path(name).parts[0]]
         item = _incoming(folder / name, name, contract, sites)
         if isinstance(item, Problem):
@@ -746,6 +750,11 @@ def _delivered_files(
     if problems:
         raise DeliveryRefused(problems)
     return items, manifest
+
+
+def _leads_elsewhere(folder: Path, name: str) -> bool:
+    """Whether a name in a delivery stands for a file of another place, which nobody delivered."""
+    return (folder / name).resolve() != folder.resolve() / name
 
 
 def _incoming(

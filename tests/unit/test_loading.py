@@ -484,6 +484,24 @@ def test_one_form_in_two_files_is_refused(tmp_path: Path, small_contract: Contra
         receive(folder, tmp_path / "state", date(2021, 1, 1))
 
 
+@pytest.mark.parametrize("linked", [ALPHA, "eortc"])
+def test_a_link_to_a_file_of_another_place_is_refused(
+    tmp_path: Path, small_contract: Contract, linked: str
+) -> None:
+    folder = deliver(tmp_path / "1", {ALPHA: "ID;X\nP1;a\n", BETA: "ID;X\n"})
+    (folder / linked).rename(tmp_path / "elsewhere")
+    (folder / linked).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DeliveryRefused, match=r"alpha\.csv: (is a link|is in manifest)"):
+        receive(folder, tmp_path / "state", date(2021, 1, 1))
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_delivery_may_stand_behind_a_link(tmp_path: Path, small_contract: Contract) -> None:
+    folder = deliver(tmp_path / "1", {ALPHA: "ID;X\nP1;a\n", BETA: "ID;X\n"})
+    (tmp_path / "link").symlink_to(folder)
+    assert receive(tmp_path / "link", tmp_path / "state", date(2021, 1, 1)).new
+
+
 def test_strict_refuses_what_would_be_quarantined(tmp_path: Path, small_contract: Contract) -> None:
     folder = deliver(tmp_path / "1", {ALPHA: "ID;X\nP1;a\nP2;b;c\n", BETA: "ID;X\n"})
     with pytest.raises(DeliveryRefused, match=r"alpha\.csv, line 3: has 3 fields") as caught:
