@@ -42,6 +42,8 @@ OUTPUTS = (
 )
 """What a build publishes, in the order it is put in place."""
 _COMMITTED = ".complete"
+_REFERENCE = "ref_"
+"""What tables of the project's own seeds begin with; no delivery holds them."""
 _LIBRARIES = (
     "dbt-core",
     "dbt-duckdb",
@@ -231,6 +233,7 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
         loaded, basis = _load(places, options, console)
         outcomes = _run_dbt(places, options, console)
         _refuse_failures(outcomes, places.work)
+        _refuse_empty_cut(places.work, options.cutoff)
         excluded = _pass_gate(places, options, basis)
         if excluded:
             console.note(f"{len(excluded)} record(s) with open S1 queries are left out")
@@ -287,6 +290,28 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
         + failed,
         figures=drawn["figures"],
     )
+
+
+def _refuse_empty_cut(work: Path, cutoff: date | None) -> None:
+    """Stop where no patient was registered by the cut-off: there is nothing to analyse.
+
+    Raises:
+        UsageError: so it is; says when the first was.
+    """
+    if cutoff is None:
+        return
+    connection = engine.connect(work, read_only=True)
+    try:
+        ((first,),) = connection.execute(
+            "select min(registration_date) from intermediate.int_registrations"
+        ).fetchall()
+    finally:
+        connection.close()
+    if first is not None and first > cutoff:
+        raise UsageError(
+            f"no patient was registered by --cutoff {cutoff}, the first was in {first:%Y-%m}; "
+            "nothing was published"
+        )
 
 
 def _pass_gate(places: Places, options: Options, basis: Basis) -> set[tuple[str, str]]:
@@ -499,13 +524,18 @@ def _told(outcome: warehouse.NodeOutcome, work: Path) -> list[str]:
         return [f"{head}{outcome.message or outcome.status}"]
     rows, total = offending_rows(work, outcome.test)
     more = total - len(rows)
+    what = (
+        f"correct seeds/reference/{outcome.test.table}.csv of the project and build again"
+        if outcome.test.table.startswith(_REFERENCE)
+        else "have the records named corrected and delivered again; where they are right, a model "
+        "is wrong: send this text to those who maintain it"
+    )
     return [
         f"{head}{total or outcome.failures} row(s) break it",
         f"    what does not hold: {outcome.test.meaning} ({outcome.test.path})",
         *(f"    {row}" for row in rows),
         *([f"    and {more} more"] if more else []),
-        "    what to do: have the records named corrected and delivered again; where they are "
-        "right, a model is wrong: send this text to those who maintain it",
+        f"    what to do: {what}",
     ]
 
 

@@ -11,12 +11,16 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import builds
 import duckdb
 import pytest
+
+from dlm import build
+from dlm.errors import UsageError
 
 PROVENANCE = ("delivery_id", "delivery_file", "delivery_line")
 
@@ -156,6 +160,11 @@ def test_a_blocking_check_names_its_records_and_leaves_the_published_warehouse(
     models = copied_project / "models" / "core" / "_core__models.yml"
     spoilt = models.read_text(encoding="utf-8").replace("sex: [M, F]", "sex: [M]", 1)
     models.write_text(spoilt, encoding="utf-8")
+    endpoints = copied_project / "seeds" / "reference" / "ref_endpoints.csv"
+    endpoints.write_text(
+        endpoints.read_text(encoding="utf-8").replace("exploratory", "explored", 1),
+        encoding="utf-8",
+    )
     done = build_copy(copied_project, out)
     assert done.returncode == 1, done.stderr
     assert "always_fails" in done.stderr
@@ -168,8 +177,25 @@ def test_a_blocking_check_names_its_records_and_leaves_the_published_warehouse(
     rows = [line for line in said if "site_id" in line]
     assert len(rows) == 20 and all(named.fullmatch(line) for line in rows)
     assert sum("broken_column sex" in line for line in rows) == 10
-    assert sum(line.startswith("    what to do: ") for line in said) == 2
+    assert sum("corrected and delivered again" in line for line in said) == 2
+    advice = (
+        "    what to do: correct seeds/reference/ref_endpoints.csv of the project and build again"
+    )
+    assert said.count(advice) == 1
     assert (out / "warehouse.duckdb").read_bytes() == before
+
+
+def test_a_cut_off_before_the_first_patient_is_told(tmp_path: Path) -> None:
+    work = tmp_path / "work.duckdb"
+    with duckdb.connect(str(work)) as connection:
+        connection.execute(
+            "create schema intermediate; create table intermediate.int_registrations as "
+            "from (values (date '2016-05-20'), (date '2017-01-01')) as told (registration_date)"
+        )
+    build._refuse_empty_cut(work, None)
+    build._refuse_empty_cut(work, date(2016, 5, 20))
+    with pytest.raises(UsageError, match="by --cutoff 2016-05-19, the first was in 2016-05"):
+        build._refuse_empty_cut(work, date(2016, 5, 19))
 
 
 def test_a_refused_seed_names_file_line_and_column(copied_project: Path, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def _actions(parser: argparse.ArgumentParser) -> Callable[[str, object, str], An
 
 
 def _add_queries(add: Add) -> None:
-    queries = add("queries", _needs_action, "what the rules found: list, export, import, waive")
+    queries = add("queries", _needs_action, "what the rules found: list, export, waive ...")
     action = _actions(queries)
 
     def filters(parser: argparse.ArgumentParser, states: str) -> None:
