@@ -10,8 +10,15 @@
     {{ adapter.dispatch('fold', 'dlm')(list, initial, acc, item, expression) }}
 {%- endmacro %}
 
+{#-
+    The initial value stands in the list: DuckDB 1.5 takes values of the wrong row where list_reduce is given one
+    and the lists of several rows differ in length.
+-#}
 {% macro duckdb__fold(list, initial, acc, item, expression) -%}
-    list_reduce({{ list }}, lambda {{ acc }}, {{ item }}: {{ expression }}, cast({{ initial }} as double))
+    list_reduce(
+        list_prepend(cast({{ initial }} as double), cast({{ list }} as double[])),
+        lambda {{ acc }}, {{ item }}: {{ expression }}
+    )
 {%- endmacro %}
 
 {% macro spark__fold(list, initial, acc, item, expression) -%}
