@@ -26,6 +26,7 @@ the cut-off are left out.
     {%- do columns.append('lesion_id') -%}
 {%- endif -%}
 {%- do columns.extend(['record_key', 'payload_hash']) -%}
+{%- set may_register_later = form != 'registration' and cutoff_date() -%}
 contested as (
     select
         record_key,
@@ -46,7 +47,7 @@ united as (
     {%- endif %}
     {%- endfor %}
 ),
-{% if form != 'registration' %}
+{% if may_register_later %}
 registered_later as (
     select patient_id
     from {{ ref('int_registrations') }}
@@ -57,12 +58,12 @@ kept as (
     select united.*
     from united
     left join contested on united.record_key = contested.record_key
-    {%- if form != 'registration' %}
+    {%- if may_register_later %}
     left join registered_later on united.patient_id = registered_later.patient_id
     {%- endif %}
     where
         (contested.record_key is null or united.payload_hash || united.source = contested.winner)
-        {%- if form != 'registration' %}
+        {%- if may_register_later %}
         and registered_later.patient_id is null
         {%- endif %}
 ),

@@ -82,7 +82,8 @@ staged as (
                         {%- if name == 'drifted_keys' %}
                         {{ column }}_text <> {{ column }}
                         {%- else %}
-                        left({{ column }}_text, 1) in ('=', '+', '-', '@', chr(9), chr(13))
+                        {{ column }}_text <> ''
+                        and instr('=+-@' || chr(9) || chr(13), left({{ column }}_text, 1)) > 0
                         {%- endif %}
                         then '{{ column }}=' || {{ column }}_text
                 end{{ ',' if not loop.last }}

@@ -1,32 +1,64 @@
 with
 
 reads_in_window as (
-    select *
-    from {{ ref('int_read_windows') }}
-    where is_in_window
-),
-
--- The most senior reader stands; ties by reader id, then by key so that the order is total. What
--- ends an id sorts before all that may stand in one: R1 comes before R10. What the reader said
--- stands behind the key, so that one minimum finds both.
-ordered_reads as (
     select
         lesion_id,
         modality,
         timepoint,
         read_date,
         reader_rank,
+        reader_id,
         verdict,
-        conditions_met,
-        concat_ws(
-            chr(1),
-            cast(reader_rank as string) || coalesce('1' || reader_id, '2'),
-            read_key,
-            coalesce(verdict, ''),
-            coalesce(verdict_reason, ''),
-            coalesce(cast(conditions_met as string), '')
-        ) as said_by_seniority
+        verdict_reason,
+        conditions_met
+    from {{ ref('int_read_windows') }}
+    where is_in_window
+),
+
+said as (
+    select distinct
+        reader_rank,
+        reader_id,
+        verdict,
+        verdict_reason,
+        conditions_met
     from reads_in_window
+),
+
+-- Everything any reader ever said, numbered so that one minimum of an exam finds who stands and
+-- what he said: the most senior reader; ties by reader id, one without an id last. What ends an id
+-- sorts before all that may stand in one: R1 comes before R10.
+sayings as (
+    select
+        *,
+        row_number() over (
+            order by
+                reader_rank,
+                coalesce('1' || reader_id || chr(1), '2'),
+                verdict,
+                coalesce(verdict_reason, ''),
+                coalesce(cast(conditions_met as string), '')
+        ) as seniority
+    from said
+),
+
+ordered_reads as (
+    select
+        reads_in_window.lesion_id,
+        reads_in_window.modality,
+        reads_in_window.timepoint,
+        reads_in_window.read_date,
+        reads_in_window.verdict,
+        reads_in_window.conditions_met,
+        sayings.seniority
+    from reads_in_window
+    inner join sayings
+        on
+            reads_in_window.reader_rank = sayings.reader_rank
+            and reads_in_window.reader_id is not distinct from sayings.reader_id
+            and reads_in_window.verdict = sayings.verdict
+            and reads_in_window.verdict_reason is not distinct from sayings.verdict_reason
+            and reads_in_window.conditions_met is not distinct from sayings.conditions_met
 ),
 
 exams as (
@@ -35,8 +67,7 @@ exams as (
         modality,
         timepoint,
         read_date as exam_date,
-        min(reader_rank) as best_rank,
-        min(said_by_seniority) as first_said,
+        min(seniority) as first_said,
         min(verdict) <> max(verdict) as verdicts_differ,
         count(*) as n_reads,
         min(case when conditions_met then 1 else 0 end) = 1 as all_conditions_met
@@ -58,10 +89,12 @@ latest_exams as (
 settled as (
     select
         exams.*,
-        {%- for part in ['read_key', 'verdict', 'verdict_reason', 'conditions_met'] %}
-        split_part(exams.first_said, chr(1), {{ loop.index + 1 }}) as first_{{ part }},
-        {%- endfor %}
-        exams.best_rank = 3 and coalesce(exams.verdicts_differ, false) as readers_disagree
+        sayings.reader_rank as best_rank,
+        sayings.reader_id,
+        sayings.verdict,
+        sayings.verdict_reason,
+        sayings.conditions_met,
+        sayings.reader_rank = 3 and coalesce(exams.verdicts_differ, false) as readers_disagree
     from latest_exams
     inner join exams
         on
@@ -69,6 +102,7 @@ settled as (
             and latest_exams.modality = exams.modality
             and latest_exams.timepoint = exams.timepoint
             and latest_exams.exam_date = exams.exam_date
+    inner join sayings on exams.first_said = sayings.seniority
 )
 
 select
@@ -76,17 +110,14 @@ select
     modality,
     timepoint,
     exam_date,
-    case when readers_disagree then 'not_evaluable' else nullif(first_verdict, '') end as verdict,
-    case
-        when readers_disagree then 'readers_disagree'
-        else nullif(first_verdict_reason, '')
-    end as verdict_reason,
+    case when readers_disagree then 'not_evaluable' else verdict end as verdict,
+    case when readers_disagree then 'readers_disagree' else verdict_reason end as verdict_reason,
     case
         when readers_disagree then all_conditions_met
-        else cast(nullif(first_conditions_met, '') as boolean)
+        else conditions_met
     end as conditions_met,
-    case when not readers_disagree then first_read_key end as accepted_read_key,
     best_rank,
+    case when not readers_disagree then reader_id end as reader_id,
     readers_disagree,
     n_reads
 from settled

@@ -49,29 +49,41 @@ expected as (
     inner join endpoints on origins.origin = endpoints.origin
 ),
 
+bounded_sources as (
+    select
+        *,
+        coalesce(date_lower, event_date) as earliest_date,
+        {%- if cutoff_date() %}
+        least(coalesce(date_upper, event_date), {{ cutoff_date() }}) as latest_date
+        {%- else %}
+        coalesce(date_upper, event_date) as latest_date
+        {%- endif %}
+    from sources
+),
+
+-- Patients of whom some day is not known; of the others the bounds of a time are the time.
+partly_dated as (
+    select distinct patient_id
+    from bounded_sources
+    where earliest_date is distinct from event_date or latest_date is distinct from event_date
+),
+
 -- The time by the days that partial dates stand for, and by the first and last they can mean.
 dated_sources as (
     select
         *,
         'used' as dating,
         event_date as dated
-    from sources
+    from bounded_sources
+    {%- for dating in ['earliest', 'latest'] %}
     union all
     select
-        *,
-        'earliest' as dating,
-        coalesce(date_lower, event_date) as dated
-    from sources
-    union all
-    select
-        *,
-        'latest' as dating,
-        {%- if cutoff_date() %}
-        least(coalesce(date_upper, event_date), {{ cutoff_date() }}) as dated
-        {%- else %}
-        coalesce(date_upper, event_date) as dated
-        {%- endif %}
-    from sources
+        bounded_sources.*,
+        '{{ dating }}' as dating,
+        bounded_sources.{{ dating }}_date as dated
+    from bounded_sources
+    inner join partly_dated on bounded_sources.patient_id = partly_dated.patient_id
+    {%- endfor %}
 ),
 
 candidates as (
@@ -157,24 +169,30 @@ first_events as (
     where event_order = 1
 ),
 
-datings as (
-    select 'used' as dating
+asked as (
+    select
+        *,
+        'used' as dating
+    from expected
+    {%- for dating in ['earliest', 'latest'] %}
     union all
-    select 'earliest' as dating
-    union all
-    select 'latest' as dating
+    select
+        expected.*,
+        '{{ dating }}' as dating
+    from expected
+    inner join partly_dated on expected.patient_id = partly_dated.patient_id
+    {%- endfor %}
 ),
 
 ended as (
     select
-        expected.*,
-        datings.dating,
+        asked.*,
         case
             when first_events.purpose is not null then first_events.purpose
             -- an event without any date: the time is not known, and is not that of a censoring
             when undated_events.patient_id is not null then 'undated_event'
             when last_censorings.patient_id is not null then 'censored'
-            when expected.censors_at_origin then 'censored_at_origin'
+            when asked.censors_at_origin then 'censored_at_origin'
             else 'no_source'
         end as ending,
         first_events.kind as event_kind,
@@ -190,23 +208,22 @@ ended as (
         coalesce(first_events.srcdom, last_censorings.srcdom) as srcdom,
         coalesce(first_events.srcvar, last_censorings.srcvar) as srcvar,
         coalesce(first_events.srcseq, last_censorings.srcseq) as srcseq
-    from expected
-    cross join datings
+    from asked
     left join first_events
         on
-            expected.patient_id = first_events.patient_id
-            and expected.paramcd = first_events.paramcd
-            and datings.dating = first_events.dating
+            asked.patient_id = first_events.patient_id
+            and asked.paramcd = first_events.paramcd
+            and asked.dating = first_events.dating
     left join undated_events
         on
-            expected.patient_id = undated_events.patient_id
-            and expected.paramcd = undated_events.paramcd
-            and datings.dating = undated_events.dating
+            asked.patient_id = undated_events.patient_id
+            and asked.paramcd = undated_events.paramcd
+            and asked.dating = undated_events.dating
     left join last_censorings
         on
-            expected.patient_id = last_censorings.patient_id
-            and expected.paramcd = last_censorings.paramcd
-            and datings.dating = last_censorings.dating
+            asked.patient_id = last_censorings.patient_id
+            and asked.paramcd = last_censorings.paramcd
+            and asked.dating = last_censorings.dating
 ),
 
 dated as (
@@ -242,18 +259,23 @@ bounds as (
         {{- ',' if not loop.last }}
         {%- endfor %}
     from timed
+    where dating <> 'used'
     group by patient_id, paramcd
 ),
 
 used as (
     select
         timed.*,
-        bounds.aval_earliest,
-        bounds.cnsr_earliest,
-        bounds.aval_latest,
-        bounds.cnsr_latest
+        {%- for dating in ['earliest', 'latest'] %}
+        {%- for part in ['aval', 'cnsr'] %}
+        case
+            when bounds.patient_id is null then timed.{{ part }} else bounds.{{ part }}_{{ dating }}
+        end as {{ part }}_{{ dating }}
+        {{- ',' if not (loop.last and dating == 'latest') }}
+        {%- endfor %}
+        {%- endfor %}
     from timed
-    inner join bounds
+    left join bounds
         on
             timed.patient_id = bounds.patient_id
             and timed.paramcd = bounds.paramcd

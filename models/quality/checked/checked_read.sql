@@ -8,14 +8,6 @@ patients as (select * from {{ ref('patient_facts') }}),
 
 lesions as (select * from {{ ref('lesion_facts') }}),
 
--- Few columns of the reads, so that the whole of them need not be kept for a second look.
-told as (
-    {{ staged_records('read', [
-        'lesion_id', 'modality', 'timepoint', 'verdict', 'size_mm', 'size_status', 'reader_role',
-        'record_key',
-    ]) }}
-),
-
 accepted as (select * from {{ ref('int_accepted_reads') }}),
 
 -- An exam is read for all lesions on one day: that of most. A lesion read a few days off it is
@@ -47,8 +39,11 @@ patient_exams as (
         patient_id,
         modality,
         timepoint,
-        max_by(exam_date, lpad(cast(n_lesions as string), 9, '0') || cast(exam_date as string))
-            as exam_date
+        -- The day of most lesions, of equal ones the last: one number, for text takes memory.
+        max_by(
+            exam_date,
+            n_lesions * 1000000 + {{ days_between("date '1900-01-01'", 'exam_date') }}
+        ) as exam_date
     from exam_days
     group by patient_id, modality, timepoint
     having count(*) > 1
@@ -73,32 +68,24 @@ exams_elsewhere as (
         <= {{ var('quality').one_exam_days }}
 ),
 
-contested_reads as (
-    select
-        told.record_key,
-        count(
-            distinct coalesce(told.verdict, '') || '|' || coalesce(cast(told.size_mm as string), '')
-        ) > 1 as has_two_verdicts,
-        count(distinct coalesce(told.reader_role, '')) > 1 as has_two_roles
-    from told
+told_of_contested as (
+    select told.*
+    from (
+        {{ staged_records('read', ['record_key', 'verdict', 'size_mm', 'reader_role'])
+            | indent(4) }}
+    ) as told
     inner join contested on told.record_key = contested.record_key
-    group by told.record_key
 ),
 
--- The size in the same modality at the timepoint before.
-measured as (
+contested_reads as (
     select
-        lesion_id,
-        modality,
-        case timepoint when 'baseline' then 'preop' when 'preop' then 'followup' end
-            as next_timepoint,
-        max(size_mm) as size_mm
-    from told
-    where
-        size_mm > 0
-        and coalesce(size_status, 'measured') <> 'too_small'
-        and timepoint in ('baseline', 'preop')
-    group by lesion_id, modality, timepoint
+        record_key,
+        count(
+            distinct coalesce(verdict, '') || '|' || coalesce(cast(size_mm as string), '')
+        ) > 1 as has_two_verdicts,
+        count(distinct coalesce(reader_role, '')) > 1 as has_two_roles
+    from told_of_contested
+    group by record_key
 )
 
 select
@@ -117,7 +104,15 @@ select
     coalesce(contested_reads.has_two_verdicts, false) as has_two_verdicts,
     coalesce(contested_reads.has_two_roles, false) as has_two_roles,
     exams_elsewhere.usual_exam_date,
-    measured.size_mm as previous_size_mm,
+    -- The size in the same modality at the timepoint before.
+    case
+        {%- for modality in ['CT', 'MRI'] %}
+        when records.modality = '{{ modality }}' and records.timepoint = 'preop'
+            then lesions.{{ modality | lower }}_size_at_baseline_mm
+        when records.modality = '{{ modality }}' and records.timepoint = 'followup'
+            then lesions.{{ modality | lower }}_size_at_preop_mm
+        {%- endfor %}
+    end as previous_size_mm,
 
     ---------- beside the lesion and the patient
     lesions.baseline_date,
@@ -144,10 +139,5 @@ left join exams_elsewhere
         and records.modality = exams_elsewhere.modality
         and records.timepoint = exams_elsewhere.timepoint
         and records.read_date = exams_elsewhere.exam_date
-left join measured
-    on
-        records.lesion_id = measured.lesion_id
-        and records.modality = measured.modality
-        and records.timepoint = measured.next_timepoint
 left join lesions on records.lesion_id = lesions.lesion_id
 left join patients on records.patient_id = patients.patient_id

@@ -4,8 +4,8 @@ with
 
 lesions as (
     {{ staged_records('lesion', [
-        'lesion_id', 'payload_hash', 'segment', 'baseline_size_mm', 'baseline_date',
-        'baseline_date_lower', 'baseline_date_upper',
+        'lesion_id', 'record_key', 'payload_hash', 'segment', 'baseline_size_mm',
+        'baseline_date', 'baseline_date_lower', 'baseline_date_upper',
     ]) }}
 ),
 
@@ -33,18 +33,42 @@ specimens as (
     ]) }}
 ),
 
+reads as (
+    {{ staged_records('read', [
+        'lesion_id', 'modality', 'timepoint', 'size_mm', 'size_status',
+    ]) }}
+),
+
+contested as (
+    select record_key
+    from {{ ref('int_contested_records') }}
+    where form = 'lesion'
+),
+
 -- Of conflicting records core keeps the one with the greatest hash; so does this.
 of_lesions as (
+    {%- set facts = [
+        'segment', 'baseline_size_mm', 'baseline_date', 'baseline_date_lower',
+        'baseline_date_upper',
+    ] %}
     select
-        lesion_id,
-        max_by(segment, payload_hash) as segment,
-        max_by(baseline_size_mm, payload_hash) as baseline_size_mm,
-        max_by(baseline_date, payload_hash) as baseline_date,
-        max_by(baseline_date_lower, payload_hash) as baseline_date_lower,
-        max_by(baseline_date_upper, payload_hash) as baseline_date_upper
+        lesions.lesion_id,
+        {%- for fact in facts %}
+        lesions.{{ fact }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from lesions
-    where lesion_id is not null
-    group by lesion_id
+    left join contested on lesions.record_key = contested.record_key
+    where lesions.lesion_id is not null and contested.record_key is null
+    union all
+    select
+        lesions.lesion_id,
+        {%- for fact in facts %}
+        max_by(lesions.{{ fact }}, lesions.payload_hash) as {{ fact }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from lesions
+    inner join contested on lesions.record_key = contested.record_key
+    where lesions.lesion_id is not null
+    group by lesions.lesion_id
 ),
 
 of_dispositions as (
@@ -85,6 +109,25 @@ of_specimens as (
     from specimens
     where lesion_id is not null
     group by lesion_id
+),
+
+of_reads as (
+    select
+        lesion_id,
+        {%- for modality in ['CT', 'MRI'] %}
+        {%- for timepoint in ['baseline', 'preop'] %}
+        max(
+            case when modality = '{{ modality }}' and timepoint = '{{ timepoint }}' then size_mm end
+        ) as {{ modality | lower }}_size_at_{{ timepoint }}_mm
+        {{- ',' if not (loop.last and modality == 'MRI') }}
+        {%- endfor %}
+        {%- endfor %}
+    from reads
+    where
+        size_mm > 0
+        and coalesce(size_status, 'measured') <> 'too_small'
+        and timepoint in ('baseline', 'preop')
+    group by lesion_id
 )
 
 select
@@ -109,6 +152,12 @@ select
     derived.ct_days_before_surgery,
     derived.mri_days_before_surgery,
 
+    ---------- sizes read
+    of_reads.ct_size_at_baseline_mm,
+    of_reads.ct_size_at_preop_mm,
+    of_reads.mri_size_at_baseline_mm,
+    of_reads.mri_size_at_preop_mm,
+
     ---------- what surgery did
     coalesce(of_dispositions.n_actions, 0) as n_actions,
     coalesce(of_dispositions.was_resected, false) as was_resected,
@@ -132,3 +181,4 @@ left join operations on derived.patient_id = operations.patient_id
 left join of_dispositions on of_lesions.lesion_id = of_dispositions.lesion_id
 left join of_visits on of_lesions.lesion_id = of_visits.lesion_id
 left join of_specimens on of_lesions.lesion_id = of_specimens.lesion_id
+left join of_reads on of_lesions.lesion_id = of_reads.lesion_id
