@@ -13,57 +13,6 @@ told as (
     ]) }}
 ),
 
-reads as (
-    select
-        lesion_id,
-        modality,
-        timepoint,
-        read_date,
-        verdict,
-        reader_id,
-        reader_role
-    from {{ ref('checked_read') }}
-    where verdict in ('visible', 'not_visible', 'not_evaluable') and modality in ('CT', 'MRI')
-),
-
-of_reads as (
-    select
-        lesion_id,
-        count(case when timepoint = 'baseline' then 1 end) as n_baseline_reads,
-        count(case when timepoint = 'preop' then 1 end) as n_preop_reads
-    from reads
-    group by lesion_id
-),
-
-local_cts as (
-    select *
-    from reads
-    where modality = 'CT' and timepoint = 'preop' and reader_role = 'local'
-),
-
-last_local_exams as (
-    select
-        lesion_id,
-        max(read_date) as read_date
-    from local_cts
-    group by lesion_id
-),
-
--- The site's own verdict is that of its first reader at the last exam.
-site_verdicts as (
-    select
-        local_cts.lesion_id,
-        local_cts.read_date,
-        min_by(local_cts.verdict, coalesce(local_cts.reader_id, '~') || local_cts.verdict)
-            as verdict
-    from last_local_exams
-    inner join local_cts
-        on
-            last_local_exams.lesion_id = local_cts.lesion_id
-            and last_local_exams.read_date = local_cts.read_date
-    group by local_cts.lesion_id, local_cts.read_date
-),
-
 disputed as (
     select
         lesion_id,
@@ -81,17 +30,28 @@ numbers as (
     where lesion_no is not null
 ),
 
+numbers_of_alike as (
+    select
+        patient_id,
+        segment,
+        baseline_size_mm,
+        baseline_date,
+        lesion_no
+    from told
+    where segment is not null and baseline_size_mm is not null and baseline_date is not null
+    group by patient_id, segment, baseline_size_mm, baseline_date, lesion_no
+),
+
 alike as (
     select
         patient_id,
         segment,
         baseline_size_mm,
         baseline_date,
-        count(distinct lesion_no) as n_alike
-    from told
-    where segment is not null and baseline_size_mm is not null and baseline_date is not null
+        count(lesion_no) as n_alike
+    from numbers_of_alike
     group by patient_id, segment, baseline_size_mm, baseline_date
-    having count(distinct lesion_no) > 1
+    having count(lesion_no) > 1
 )
 
 select
@@ -112,10 +72,10 @@ select
     patients.chemo_start_date_upper,
 
     ---------- beside its reads
-    coalesce(of_reads.n_baseline_reads, 0) as n_baseline_reads,
-    coalesce(of_reads.n_preop_reads, 0) as n_preop_reads,
-    site_verdicts.verdict as local_ct_verdict,
-    site_verdicts.read_date as local_ct_date,
+    coalesce(lesions.n_baseline_reads, 0) as n_baseline_reads,
+    coalesce(lesions.n_preop_reads, 0) as n_preop_reads,
+    lesions.local_ct_verdict,
+    lesions.local_ct_date,
     disputed.modalities as disputed_modalities,
     coalesce(lesions.is_operated, false) as is_operated,
     coalesce(lesions.is_baseline_lesion, false) as is_baseline_lesion,
@@ -137,8 +97,6 @@ select
 from records
 left join patients on records.patient_id = patients.patient_id
 left join lesions on records.lesion_id = lesions.lesion_id
-left join of_reads on records.lesion_id = of_reads.lesion_id
-left join site_verdicts on records.lesion_id = site_verdicts.lesion_id
 left join disputed on records.lesion_id = disputed.lesion_id
 left join numbers
     on

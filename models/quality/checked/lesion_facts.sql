@@ -35,7 +35,8 @@ specimens as (
 
 reads as (
     {{ staged_records('read', [
-        'lesion_id', 'modality', 'timepoint', 'size_mm', 'size_status',
+        'lesion_id', 'modality', 'timepoint', 'read_date', 'verdict', 'size_mm', 'size_status',
+        'reader_id', 'reader_role',
     ]) }}
 ),
 
@@ -111,6 +112,24 @@ of_specimens as (
     group by lesion_id
 ),
 
+judged_reads as (
+    select
+        lesion_id,
+        modality,
+        timepoint,
+        read_date,
+        verdict,
+        reader_id,
+        case
+            when size_mm > 0 and coalesce(size_status, 'measured') <> 'too_small' then size_mm
+        end as size_mm,
+        verdict in ('visible', 'not_visible', 'not_evaluable') as is_done,
+        verdict in ('visible', 'not_visible', 'not_evaluable')
+        and modality = 'CT' and timepoint = 'preop' and reader_role = 'local' as is_local_ct
+    from reads
+    where lesion_id is not null and modality in ('CT', 'MRI')
+),
+
 of_reads as (
     select
         lesion_id,
@@ -118,16 +137,52 @@ of_reads as (
         {%- for timepoint in ['baseline', 'preop'] %}
         max(
             case when modality = '{{ modality }}' and timepoint = '{{ timepoint }}' then size_mm end
-        ) as {{ modality | lower }}_size_at_{{ timepoint }}_mm
-        {{- ',' if not (loop.last and modality == 'MRI') }}
+        ) as {{ modality | lower }}_size_at_{{ timepoint }}_mm,
         {%- endfor %}
         {%- endfor %}
-    from reads
-    where
-        size_mm > 0
-        and coalesce(size_status, 'measured') <> 'too_small'
-        and timepoint in ('baseline', 'preop')
+        count(case when is_done and timepoint = 'baseline' then 1 end) as n_baseline_reads,
+        count(case when is_done and timepoint = 'preop' then 1 end) as n_preop_reads,
+        max(case when is_local_ct then read_date end) as local_ct_date
+    from judged_reads
     group by lesion_id
+),
+
+-- What local readers of CT say, in the order of readers: the lowest number of an exam is that of
+-- its first reader.
+local_sayings as (
+    select
+        reader_id,
+        verdict,
+        row_number() over (order by coalesce(reader_id, '~') || verdict, reader_id) as place
+    from judged_reads
+    where is_local_ct
+    group by reader_id, verdict
+),
+
+-- The site's own verdict is that of its first reader at the last exam.
+first_said as (
+    select
+        judged_reads.lesion_id,
+        min(local_sayings.place) as place
+    from judged_reads
+    inner join of_reads
+        on
+            judged_reads.lesion_id = of_reads.lesion_id
+            and judged_reads.read_date = of_reads.local_ct_date
+    inner join local_sayings
+        on
+            judged_reads.reader_id is not distinct from local_sayings.reader_id
+            and judged_reads.verdict = local_sayings.verdict
+    where judged_reads.is_local_ct
+    group by judged_reads.lesion_id
+),
+
+site_verdicts as (
+    select
+        first_said.lesion_id,
+        local_sayings.verdict
+    from first_said
+    inner join local_sayings on first_said.place = local_sayings.place
 )
 
 select
@@ -152,7 +207,11 @@ select
     derived.ct_days_before_surgery,
     derived.mri_days_before_surgery,
 
-    ---------- sizes read
+    ---------- reads
+    coalesce(of_reads.n_baseline_reads, 0) as n_baseline_reads,
+    coalesce(of_reads.n_preop_reads, 0) as n_preop_reads,
+    site_verdicts.verdict as local_ct_verdict,
+    of_reads.local_ct_date,
     of_reads.ct_size_at_baseline_mm,
     of_reads.ct_size_at_preop_mm,
     of_reads.mri_size_at_baseline_mm,
@@ -182,3 +241,4 @@ left join of_dispositions on of_lesions.lesion_id = of_dispositions.lesion_id
 left join of_visits on of_lesions.lesion_id = of_visits.lesion_id
 left join of_specimens on of_lesions.lesion_id = of_specimens.lesion_id
 left join of_reads on of_lesions.lesion_id = of_reads.lesion_id
+left join site_verdicts on of_lesions.lesion_id = site_verdicts.lesion_id

@@ -97,6 +97,7 @@ activities as (
     select
         patient_id,
         'read' as activity,
+        1 as activity_order,
         max(read_date_lower) as activity_date
     from reads
     group by patient_id
@@ -104,12 +105,14 @@ activities as (
     select
         patient_id,
         'surgery' as activity,
+        2 as activity_order,
         last_surgery_date_lower as activity_date
     from of_surgeries
     union all
     select
         patient_id,
         'pathology' as activity,
+        0 as activity_order,
         max(pathology_date_lower) as activity_date
     from pathologies
     group by patient_id
@@ -117,6 +120,7 @@ activities as (
     select
         patient_id,
         'visit' as activity,
+        3 as activity_order,
         max(visit_date_lower) as activity_date
     from visits
     group by patient_id
@@ -126,7 +130,10 @@ of_activities as (
     select
         patient_id,
         max(activity_date) as last_activity_date_lower,
-        max_by(activity, cast(activity_date as string) || activity) as last_activity
+        max_by(
+            activity,
+            10 * {{ days_between("date '1900-01-01'", 'activity_date') }} + activity_order
+        ) as last_activity
     from activities
     where activity_date is not null
     group by patient_id
