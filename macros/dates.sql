@@ -93,6 +93,26 @@ and R1/5/3.
 {%- endmacro %}
 
 
+{#- First or last day of the era that a slashed date names; null where it names none. -#}
+{% macro era_limit(text, limit) -%}
+    case
+        {%- for era in japanese_eras() %}
+        when {{ matches(text, era_pattern(era)) }} then cast('{{ era[limit] }}' as date)
+        {%- endfor %}
+    end
+{%- endmacro %}
+
+
+{#- A day that a partial date can mean, moved to the nearest day of its era where it lies outside. -#}
+{% macro nearest_day_of_era(day) -%}
+    case
+        when {{ day }} < era_first_day then era_first_day
+        when {{ day }} > era_last_day then era_last_day
+        else {{ day }}
+    end
+{%- endmacro %}
+
+
 {#- ISO text of a date written with slashes in the declared order; null when not written so. -#}
 {% macro iso_date(text, date_order) -%}
     {%- set digits = {'y': '[0-9]{4}', 'm': '[0-9]{1,2}', 'd': '[0-9]{1,2}'} -%}

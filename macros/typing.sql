@@ -398,7 +398,9 @@ iso_dates as (
         text,
         clean,
         said,
-        {{ date_within_era('slashed', 'any_era') | indent(4) }} as iso
+        {{ date_within_era('slashed', 'any_era') | indent(4) }} as iso,
+        {{ era_limit('slashed', 'first_day') | indent(4) }} as era_first_day,
+        {{ era_limit('slashed', 'last_day') | indent(4) }} as era_last_day
     from dates_of_any_era
 ),
 {%- else %}
@@ -412,16 +414,28 @@ iso_dates as (
 ),
 {%- endif %}
 
+dates_as_written as (
+    select
+        *,
+        {{ used_day_of('iso') | indent(4) }} as used_day,
+        {{ first_day_of('iso') | indent(4) }} as earliest_day,
+        {{ last_day_of('iso') | indent(4) }} as latest_day,
+        {{ precision_of('iso') | indent(4) }} as precision
+    from iso_dates
+),
+
 read_dates as (
     select
         text,
         clean,
         said,
-        {{ used_day_of('iso') | indent(4) }} as day,
-        {{ first_day_of('iso') | indent(4) }} as first_day,
-        {{ last_day_of('iso') | indent(4) }} as last_day,
-        {{ precision_of('iso') | indent(4) }} as precision
-    from iso_dates
+        {%- for name, day in [
+            ('day', 'used_day'), ('first_day', 'earliest_day'), ('last_day', 'latest_day'),
+        ] %}
+        {{ nearest_day_of_era(day) | indent(4) if habits.eras else day }} as {{ name }},
+        {%- endfor %}
+        precision
+    from dates_as_written
 ),
 {%- endmacro %}
 
