@@ -2,7 +2,12 @@ with
 
 reads as (select * from {{ ref('int_read_windows') }}),
 
-accepted as (select * from {{ ref('int_accepted_reads') }}),
+-- A read that stands in its window alone is accepted; only of several need it be asked.
+accepted as (
+    select *
+    from {{ ref('int_accepted_reads') }}
+    where n_reads_in_window > 1
+),
 
 registrations as (select * from {{ ref('int_registrations') }}),
 
@@ -13,13 +18,13 @@ judged as (
         accepted.exam_date,
         accepted.readers_disagree,
         accepted.best_rank,
-        coalesce(
-            reads.is_in_window
-            and not accepted.readers_disagree
+        reads.is_in_window
+        and (
+            accepted.lesion_id is null
+            or not accepted.readers_disagree
             and reads.read_date = accepted.exam_date
             and reads.reader_rank = accepted.best_rank
-            and reads.reader_id is not distinct from accepted.reader_id,
-            false
+            and reads.reader_id is not distinct from accepted.reader_id
         ) as is_accepted
     from reads
     left join accepted

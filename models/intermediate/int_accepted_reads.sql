@@ -80,7 +80,8 @@ latest_exams as (
         lesion_id,
         modality,
         timepoint,
-        max(exam_date) as exam_date
+        max(exam_date) as exam_date,
+        sum(n_reads) as n_reads_in_window
     from exams
     group by lesion_id, modality, timepoint
 ),
@@ -89,6 +90,7 @@ latest_exams as (
 settled as (
     select
         exams.*,
+        latest_exams.n_reads_in_window,
         sayings.reader_rank as best_rank,
         sayings.reader_id,
         sayings.verdict,
@@ -119,5 +121,6 @@ select
     best_rank,
     case when not readers_disagree then reader_id end as reader_id,
     readers_disagree,
-    n_reads
+    n_reads,
+    cast(n_reads_in_window as bigint) as n_reads_in_window
 from settled

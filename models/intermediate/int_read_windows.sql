@@ -62,13 +62,19 @@ reads as (
     from adjudicated_reads
 ),
 
-lesions as (select * from {{ ref('int_lesion_records') }}),
+-- One side of a join takes less memory than two.
+lesions as (
+    select
+        records.lesion_id,
+        dispositions.disposition_date
+    from {{ ref('int_lesion_records') }} as records
+    left join {{ ref('int_lesion_dispositions') }} as dispositions
+        on records.lesion_id = dispositions.lesion_id
+),
 
 registrations as (select * from {{ ref('int_registrations') }}),
 
 operations as (select * from {{ ref('int_operations') }}),
-
-dispositions as (select * from {{ ref('int_lesion_dispositions') }}),
 
 -- Why a read stands outside its window; null when it stands inside. One whose day is not known
 -- stands inside where its date can mean a day of the window.
@@ -95,7 +101,7 @@ judged as (
                     end
                     when 'intraop' then case
                         when
-                            dispositions.disposition_date
+                            lesions.disposition_date
                             between reads.read_date_lower and reads.read_date_upper
                             then null
                         else 'not_at_stage_of_disposition'
@@ -111,7 +117,6 @@ judged as (
     left join lesions on reads.lesion_id = lesions.lesion_id
     left join registrations on reads.patient_id = registrations.patient_id
     left join operations on reads.patient_id = operations.patient_id
-    left join dispositions on reads.lesion_id = dispositions.lesion_id
 )
 
 select

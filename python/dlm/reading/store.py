@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import duckdb
 
 PROVENANCE = ("_delivery_id", "_file", "_line", "_record_hash")
+_COMPARING = threading.Lock()
 
 
 def create_table(connection: duckdb.DuckDBPyConnection, spec: FileSpec) -> None:
@@ -103,23 +105,32 @@ def _insert(
         "from incoming_records",
         [delivery_id, name],
     )
-    # Hashes of 8 bytes take a third of the memory; only where they meet are records compared.
-    suspected = _one(
-        connection,
-        f"select count(*) - count(distinct hash(_record_hash)) from {table} "
-        "where _delivery_id = ? and _file = ?",
-        [delivery_id, name],
-    )
-    if not suspected:
+    return _fold_copies(connection, table, [delivery_id, name])
+
+
+def _fold_copies(connection: duckdb.DuckDBPyConnection, table: str, file: list[str]) -> int:
+    """Take out of a file the records that repeat an earlier one; how many."""
+    # Hashes of 8 bytes take a third of the memory; only where they meet are records compared. One
+    # file at a time, for all readers share the memory.
+    with _COMPARING:
+        connection.execute(
+            "create or replace temporary table suspected_hashes as "
+            f"select hash(_record_hash) as short_hash from {table} "
+            "where _delivery_id = ? and _file = ? group by all having count(*) > 1",
+            file,
+        )
+    if not _one(connection, "select count(*) from suspected_hashes", []):
         return 0
     return _one(
         connection,
         f"with repeated as (select _record_hash, min(_line) as first_line from {table} "
-        "where _delivery_id = $1 and _file = $2 group by _record_hash having count(*) > 1) "
+        "where _delivery_id = $1 and _file = $2 "
+        "and hash(_record_hash) in (select short_hash from suspected_hashes) "
+        "group by _record_hash having count(*) > 1) "
         f"delete from {table} as stored using repeated where stored._delivery_id = $1 "
         "and stored._file = $2 and stored._record_hash = repeated._record_hash "
         "and stored._line > repeated.first_line",
-        [delivery_id, name],
+        file,
     )
 
 
