@@ -49,11 +49,16 @@ def memory_limit() -> int | None:
     text = os.environ.get(MEMORY, "").strip()
     if not text:
         return None
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(i?)b?", text.casefold())
-    size = int(float(found[1]) * (_BINARY if found[3] else _UNITS)[found[2]]) if found else 0
+    size = size_of(text) or 0
     if size < 500e6:
         raise UsageError(f"{MEMORY}={text} is no size from 500MB; write it like 5GB")
     return size
+
+
+def size_of(text: str) -> int | None:
+    """Bytes of a size as people and DuckDB write it (5GB, 2.7 GiB); None where it is none."""
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(i?)b?(?:ytes)?", text.casefold())
+    return int(float(found[1]) * (_BINARY if found[3] else _UNITS)[found[2]]) if found else None
 
 
 def share(part: float) -> str | None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from dlm import engine
+from dlm import deliveries, engine
+from dlm.contracts import load_contracts
 from dlm.errors import DlmError, UsageError
 
 
@@ -42,6 +43,35 @@ def test_connections_keep_to_the_settings(tmp_path: Path, monkeypatch: pytest.Mo
     assert told == [("2.7 GiB", str(tmp_path / "its room"))]
     monkeypatch.delenv(engine.MEMORY)
     assert engine.share(0.5) is None
+
+
+def test_sizes_are_read_as_the_engine_writes_them() -> None:
+    with engine.connect() as connection:
+        for wanted in ("400MB", "3GB"):
+            connection.execute(f"set memory_limit = '{wanted}'")
+            told = connection.execute("select current_setting('memory_limit')").fetchall()[0][0]
+            size = engine.size_of(told)
+            assert size is not None and abs(size / (engine.size_of(wanted) or 1) - 1) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "allowed", "megabytes"),
+    [
+        ("eortc/read.csv", 10**6, "3GB", 400),
+        ("eortc/read.csv", 3 * 10**9, "3GB", 1000),
+        ("eortc/read.parquet", 10**9, "3GB", 3000),
+        ("eortc/read.parquet", 10**9, "300MB", 400),
+    ],
+)
+def test_large_deliveries_are_loaded_with_more_memory(
+    name: str, size: int, allowed: str, megabytes: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "object"
+    with path.open("wb") as handle:
+        handle.truncate(size)
+    contract = load_contracts()["eortc"]
+    item = deliveries.Incoming(path, name, contract.file_specs()[0], contract, None, "d", None)
+    assert deliveries._load_memory([item], allowed) == megabytes
 
 
 def test_no_room_is_said_before(tmp_path: Path) -> None:
