@@ -72,9 +72,15 @@ def test_a_quote_inside_a_field_is_quarantined_and_the_rest_loads(tmp_path: Path
     assert [record[0] for record in file.records] == ["EU01-002"]
 
 
-def test_an_exact_duplicate_is_counted_once(tmp_path: Path) -> None:
-    file = read(tmp_path, (OUTCOME + "EU01-001;;;;\nEU01-001;;;;\nEU01-001;;;;9\n").encode())
-    assert (file.records_in, len(file.records), file.exact_duplicates) == (3, 2, 1)
+@pytest.mark.parametrize("at_once", [4_000_000, 2])
+def test_an_exact_duplicate_is_counted_once(
+    at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether a file's records are compared all at once or, where they are many, in parts."""
+    monkeypatch.setattr("dlm.reading.store._COMPARED_AT_ONCE", at_once)
+    rows = "".join(f"EU01-00{number};;;;\n" for number in (1, 2, 1, 3, 4, 3, 5, 1))
+    file = read(tmp_path, (OUTCOME + rows + "EU01-001;;;;9\n").encode())
+    assert (file.records_in, len(file.records), file.exact_duplicates) == (9, 6, 3)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PROVENANCE = ("_delivery_id", "_file", "_line", "_record_hash")
 _COMPARING = threading.Lock()
+_COMPARED_AT_ONCE = 4_000_000
 
 
 def create_table(connection: duckdb.DuckDBPyConnection, spec: FileSpec) -> None:
@@ -111,14 +112,17 @@ def _insert(
 def _fold_copies(connection: duckdb.DuckDBPyConnection, table: str, file: list[str]) -> int:
     """Take out of a file the records that repeat an earlier one; how many."""
     # Hashes of 8 bytes take a third of the memory; only where they meet are records compared. One
-    # file at a time, for all readers share the memory.
+    # file at a time and so many records at once, for all readers share the memory.
+    of_file = f"from {table} where _delivery_id = ? and _file = ?"
+    connection.execute("create or replace temporary table suspected_hashes (short_hash ubigint)")
+    parts = max(1, -(-_one(connection, f"select count(*) {of_file}", file) // _COMPARED_AT_ONCE))
     with _COMPARING:
-        connection.execute(
-            "create or replace temporary table suspected_hashes as "
-            f"select hash(_record_hash) as short_hash from {table} "
-            "where _delivery_id = ? and _file = ? group by all having count(*) > 1",
-            file,
-        )
+        for part in range(parts):
+            connection.execute(
+                f"insert into suspected_hashes select hash(_record_hash) {of_file} "
+                f"and hash(_record_hash) % {parts} = {part} group by all having count(*) > 1",
+                file,
+            )
     if not _one(connection, "select count(*) from suspected_hashes", []):
         return 0
     return _one(
