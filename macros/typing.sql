@@ -452,16 +452,28 @@ looked at whose key cells meet those of another, and what repeats is taken out b
 {%- if var('loaded_by_dlm') -%}
 keyed as (
     select
-        renamed.*,
+        renamed.delivery_file,
+        renamed.delivery_line,
         {{ short_hash(rough_key(form)) | indent(4) }} as key_hash
     from renamed
     {{ lookups('renamed', codes + dates, form_key(form)) | indent(4) }}
 ),
 
-suspected as (
+suspected_lines as (
     select *
     from keyed
     where key_hash in (select key_hash from keyed group by key_hash having count(*) > 1)
+),
+
+suspected as (
+    select
+        renamed.*,
+        suspected_lines.key_hash
+    from renamed
+    inner join suspected_lines
+        on
+            renamed.delivery_file = suspected_lines.delivery_file
+            and renamed.delivery_line = suspected_lines.delivery_line
 ),
 
 told_apart as (
@@ -585,4 +597,20 @@ which most are, need no cleaning for that.
         coalesce(cast({{ name }} as string), {{ name }}_clean, ''){{ ',' if not loop.last }}
         {%- endfor %}
     )
+{%- endmacro %}
+
+
+{#-
+What keeps an engine from writing down a CTE that several others read, where reading it again costs
+less than a second copy of a raw table.
+-#}
+{% macro read_anew() -%}
+    {{ return(adapter.dispatch('read_anew')()) }}
+{%- endmacro %}
+
+{% macro default__read_anew() -%}
+    not materialized{{ ' ' }}
+{%- endmacro %}
+
+{% macro spark__read_anew() -%}
 {%- endmacro %}

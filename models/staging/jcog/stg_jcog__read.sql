@@ -1,6 +1,6 @@
 with
 
-source as (
+source as {{ read_anew() }}(
     select *
     from {{ ref('jcog__read') }}
 ),

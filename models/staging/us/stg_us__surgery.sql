@@ -1,6 +1,6 @@
 with
 
-source as (
+source as {{ read_anew() }}(
     select *
     from {{ ref('us__redcap') }}
     where {{ redcap_rows('surgery', 'surgery_arm_1', true) }}
