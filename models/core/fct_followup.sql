@@ -17,16 +17,31 @@ visits as (
         -- "dead" outlives "alive" where findings of one visit differ.
         max(vital_status) as vital_status,
         max(case when is_recurrence then 1 else 0 end) = 1 as has_recurrence,
-        min(case when is_recurrence then recurrence_date end) as recurrence_date,
-        {{ sorted_texts('case when is_recurrence then recurrence_place end') }}
-            as recurrence_places,
-        cast(count(distinct case when is_regrowth then lesion_id end) as integer)
-            as n_lesions_regrown,
-        cast(
-            count(distinct case when later_treatment is not null then lesion_id end) as integer
-        ) as n_lesions_treated_later
+        min(case when is_recurrence then recurrence_date end) as recurrence_date
     from findings
     group by patient_key, patient_id, visit_no
+),
+
+-- Few visits tell of a recurrence; to gather texts for every visit would fill the memory.
+recurrences as (
+    select
+        patient_id,
+        visit_no,
+        {{ sorted_texts('recurrence_place') }} as recurrence_places
+    from findings
+    where is_recurrence
+    group by patient_id, visit_no
+),
+
+lesions_told as (
+    select
+        patient_id,
+        visit_no,
+        count(distinct case when is_regrowth then lesion_id end) as n_regrown,
+        count(distinct case when later_treatment is not null then lesion_id end) as n_treated_later
+    from findings
+    where is_regrowth or later_treatment is not null
+    group by patient_id, visit_no
 )
 
 select
@@ -41,9 +56,17 @@ select
     visits.vital_status,
     visits.has_recurrence,
     visits.recurrence_date,
-    visits.recurrence_places,
-    visits.n_lesions_regrown,
-    visits.n_lesions_treated_later
+    recurrences.recurrence_places,
+    cast(coalesce(lesions_told.n_regrown, 0) as integer) as n_lesions_regrown,
+    cast(coalesce(lesions_told.n_treated_later, 0) as integer) as n_lesions_treated_later
 from visits
+left join recurrences
+    on
+        visits.patient_id = recurrences.patient_id
+        and visits.visit_no is not distinct from recurrences.visit_no
+left join lesions_told
+    on
+        visits.patient_id = lesions_told.patient_id
+        and visits.visit_no is not distinct from lesions_told.visit_no
 left join operations on visits.patient_id = operations.patient_id
 left join registrations on visits.patient_id = registrations.patient_id
