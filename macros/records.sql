@@ -26,6 +26,8 @@ the cut-off are left out.
     {%- do columns.append('lesion_id') -%}
 {%- endif -%}
 {%- do columns.extend(['record_key', 'payload_hash']) -%}
+{#- Named whatever the cut-off, for dbt knows parents from one reading without any. -#}
+{%- set registrations = ref('int_registrations') if form != 'registration' else none -%}
 {%- set may_register_later = form != 'registration' and cutoff_date() -%}
 contested as (
     select
@@ -50,7 +52,7 @@ united as (
 {% if may_register_later %}
 registered_later as (
     select patient_id
-    from {{ ref('int_registrations') }}
+    from {{ registrations }}
     where not {{ within_cutoff('registration_date') }}
 ),
 {% endif %}
