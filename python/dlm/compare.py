@@ -286,10 +286,11 @@ def _tables(
 
 def _filled(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """The raw tables that hold a record."""
-    rows = connection.execute(
-        "select table_name from duckdb_tables() where schema_name = 'raw' and estimated_size > 0"
+    tables = connection.execute(
+        "select table_name, estimated_size > 0 from duckdb_tables() where schema_name = 'raw' "
+        "union all select view_name, true from duckdb_views() where schema_name = 'raw'"
     ).fetchall()
-    return [name for (name,) in rows]
+    return [name for name, is_filled in tables if is_filled]
 
 
 def _spec(contract: Contract, form: Form) -> FileSpec:

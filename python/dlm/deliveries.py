@@ -29,7 +29,7 @@ from dlm.contracts import Contract, FileSpec, load_contracts
 from dlm.contracts.check import dictionary_changes
 from dlm.errors import DeliveryRefused, DlmError, Problem, UsageError
 from dlm.manifest import read_manifest, tellable
-from dlm.reading import LoadedFile, quoted, read_file, stem_of
+from dlm.reading import InPlace, LoadedFile, Piece, create_view, quoted, read_file, stem_of
 from dlm.reading.store import create_table
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ READERS = min(4, os.cpu_count() or 1)
 Progress = Callable[[str], None]
 _TOLD = 30
 _Found = TypeVar("_Found")
+_Outcomes = dict[tuple[str, str], tuple[LoadedFile | DeliveryRefused, int]]
+"""What became of a file of a delivery, and how many of its records its sites replaced."""
 Current = dict[tuple[str, str | None, str], tuple[store.Entry, dict[str, Any]]]
 """The file in force of each source, site and form, with the delivery it came with."""
 
@@ -61,6 +63,7 @@ class Incoming:
         replaced_sites: sites that sent files of their own since; their records in it do not count.
         sha256: hash it was stored under; None where it is not from the store.
         is_dictionary: whether it is the data dictionary beside an export, kept but not loaded.
+        in_place: what was found of a file of the store that may stay where it lies.
     """
 
     path: Path
@@ -73,6 +76,7 @@ class Incoming:
     replaced_sites: frozenset[str] = frozenset()
     sha256: str | None = None
     is_dictionary: bool = False
+    in_place: InPlace | None = None
 
     @property
     def stem(self) -> str:
@@ -213,6 +217,7 @@ def receive(
         if any(entry["delivery_id"] == delivery_id for entry in store.read_ledger(state)):
             return Receipt(delivery_id, False, files, warnings)
         records = {file.name: file.loaded for file in files}
+        stays = {file.name: file.in_place.as_json() for file in files if file.in_place}
         entry: store.Entry = {
             "delivery_id": delivery_id,
             "received": received.isoformat(),
@@ -226,6 +231,7 @@ def receive(
                     "sender": manifest[item.name]["sender"],
                     "dated": manifest[item.name]["date"],
                     "records": records.get(item.name),
+                    **({"in_place": stays[item.name]} if item.name in stays else {}),
                 }
                 for item in items
             ],
@@ -538,6 +544,7 @@ def _stored(state: Path, current: Current, entry: store.Entry, file: dict[str, A
         entry["received"],
         frozenset(site for site in sites if site and not file["site_id"]),
         file["sha256"],
+        in_place=InPlace.from_json(file.get("in_place")),
     )
 
 
@@ -597,8 +604,14 @@ def load_raw(
     tables: dict[str, list[Incoming]] = {}
     for item in items:
         tables.setdefault(item.spec.raw_table, []).append(item)
-    groups = list(tables.values())
-    outcomes = {
+    groups = []
+    in_place: _Outcomes = {}
+    for group in tables.values():
+        if all(item.in_place and not item.replaced_sites for item in group):
+            in_place |= _left_in_place(connection, group)
+        else:
+            groups.append(group)
+    outcomes = in_place | {
         (item.name, item.delivery_id): outcome
         for group, found in zip(groups, _side_by_side(groups, load, progress), strict=True)
         for item, outcome in zip(group, found, strict=True)
@@ -636,6 +649,33 @@ def load_raw(
         raise DeliveryRefused(problems)
     _write_ledgers(connection, ledger, loaded, origins)
     return loaded
+
+
+def _left_in_place(connection: duckdb.DuckDBPyConnection, items: Sequence[Incoming]) -> _Outcomes:
+    """Make a raw table a view of files of the store, and tell what was found of them."""
+    outcomes: _Outcomes = {}
+    pieces = []
+    for item in items:
+        found = item.in_place
+        assert found is not None
+        if not item.path.is_file():
+            raise DlmError(f"{item.path} is missing in the store; restore it from a backup")
+        outcomes[item.name, item.delivery_id] = (
+            LoadedFile(
+                item.spec,
+                item.name,
+                store.hash_file(item.path),
+                records_in=found.records,
+                loaded=found.records - len(found.repeated),
+                exact_duplicates=len(found.repeated),
+                fast=True,
+                in_place=found,
+            ),
+            0,
+        )
+        pieces.append(Piece(item.path, item.delivery_id, item.name, found))
+    create_view(connection, items[0].spec, pieces)
+    return outcomes
 
 
 def _load_memory(items: Iterable[Incoming], allowed: str) -> int:

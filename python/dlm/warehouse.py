@@ -21,6 +21,8 @@ _LARGE = 10**9
 """Bytes of loaded records from which models are built one after the other, memory permitting."""
 _LARGE_SHARE = 0.05
 """Share of the memory allowed from which they are: what is loaded takes ten times that to join."""
+_BYTES_IN_PLACE = 35
+"""What a record would take that stays in its Parquet file, were it loaded."""
 NodeProgress = Callable[[int, int, str], None]
 _NOT_HERE = ("tag:raw", "resource_type:unit_test")
 """What a build leaves out: raw tables are loaded by ``dlm``, unit tests are run by the tests."""
@@ -157,7 +159,24 @@ def is_large(work: Path) -> bool:
     A large model keeps all cores busy by itself, and several at once would share the memory.
     """
     limit = engine.memory_limit()
-    return work.stat().st_size > (_LARGE if limit is None else min(_LARGE, limit * _LARGE_SHARE))
+    size = work.stat().st_size + _records_in_place(work) * _BYTES_IN_PLACE
+    return size > (_LARGE if limit is None else min(_LARGE, limit * _LARGE_SHARE))
+
+
+def _records_in_place(work: Path) -> int:
+    """Records of raw tables that are views of files of the store."""
+    connection = engine.connect(work, read_only=True)
+    try:
+        views = connection.execute(
+            "select view_name from duckdb_views() where schema_name = 'raw' order by all"
+        ).fetchall()
+        counts = [
+            connection.execute(f'select count(*) from raw."{view}"').fetchall()[0][0]
+            for (view,) in views
+        ]
+    finally:
+        connection.close()
+    return sum(counts)
 
 
 def close_dbt() -> None:

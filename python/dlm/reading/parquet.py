@@ -43,7 +43,7 @@ def opened(path: Path, name: str) -> pq.ParquetFile:
     """
     try:
         schema = pq.read_schema(path)
-        texts = [field.name for field in schema if _is_text(field.type)]
+        texts = [field.name for field in schema if is_text(field.type)]
         return pq.ParquetFile(path, read_dictionary=texts)
     except (pa.ArrowException, OSError, UnicodeDecodeError):
         raise refused(
@@ -135,14 +135,15 @@ def _look(column: pa.DictionaryArray, title: str, line: int, name: str, may_sepa
         raise Separators
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column is text as it stands."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _writer(field: pa.Field, name: str, contract: Contract) -> _Writer:
     """How a column becomes text."""
     kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-    if _is_text(kind):
+    if is_text(kind):
         return _coded
     if pa.types.is_integer(kind) or pa.types.is_null(kind):
         return lambda column: _coded(column.cast(pa.string()))

@@ -17,9 +17,10 @@ import pyarrow.compute as pc
 
 from dlm.contracts import Contract, FileSpec
 from dlm.errors import Problem
-from dlm.reading import content, fast, parquet, records, workbook
+from dlm.reading import content, fast, in_place, parquet, records, workbook
 from dlm.reading.content import Content, refused
 from dlm.reading.header import Header, known_share, match_header
+from dlm.reading.in_place import InPlace
 from dlm.reading.privacy import PrivacyGate
 from dlm.reading.store import store
 
@@ -48,6 +49,7 @@ class LoadedFile:
         exact_duplicates: records that repeat an earlier one of the file exactly.
         warnings: what people should know about a file that loads all the same.
         fast: whether the fast path read it.
+        in_place: what was found of a file that may stay where it lies; None for one to be loaded.
     """
 
     spec: FileSpec
@@ -59,6 +61,7 @@ class LoadedFile:
     exact_duplicates: int = 0
     warnings: list[Problem] = field(default_factory=list)
     fast: bool = False
+    in_place: InPlace | None = None
 
 
 def stem_of(name: str) -> str | None:
@@ -106,6 +109,11 @@ def read_file(
         )
     if name.casefold().endswith(parquet.SUFFIX):
         sha256 = _hash(path, name)
+        if delivery_id is None:
+            reading = _Reading(name, sha256, spec, contract, progress, site_id)
+            judged = reading.judged_in_place(connection, path)
+            if judged is not None:
+                return judged
         for may_separate in (False, True):
             reading = _Reading(name, sha256, spec, contract, progress, site_id)
             with contextlib.suppress(parquet.Separators):
@@ -183,8 +191,42 @@ class _Reading:
         """The records of a workbook's sheet."""
         return self._batches(rows)
 
+    def judged_in_place(
+        self, connection: duckdb.DuckDBPyConnection, path: Path
+    ) -> LoadedFile | None:
+        """What became of a Parquet file that may stay where it lies; None for one that may not."""
+        import duckdb
+
+        loaded = self.loaded
+        # What either library cannot read so is told by the reader that says why.
+        unlike = (parquet.Separators, pa.ArrowException, OSError, UnicodeDecodeError, duckdb.Error)
+        with contextlib.suppress(*unlike):
+            if not in_place.may_stay(path, loaded.spec):
+                return None
+            for _ in self._judged_batches(path, False):
+                if loaded.quarantined or loaded.warnings:
+                    return None
+            repeated = in_place.repeated_lines(connection, path, loaded.spec)
+            if loaded.warnings or repeated is None:
+                return None
+            loaded.in_place = InPlace(in_place.readers(), loaded.records_in, repeated)
+            loaded.exact_duplicates = len(repeated)
+            loaded.loaded -= len(repeated)
+            return loaded
+        return None
+
     def table(self, path: Path, may_separate: bool) -> Iterator[pa.RecordBatch]:
         """The records of a Parquet file; a record's line is its number, counted from 1."""
+        for batch, lines in self._judged_batches(path, may_separate):
+            texts = pa.RecordBatch.from_arrays(
+                [column.cast(pa.string()) for column in batch.columns], schema=self.schema
+            )
+            yield texts.append_column("_line", pa.array(lines))
+
+    def _judged_batches(
+        self, path: Path, may_separate: bool
+    ) -> Iterator[tuple[pa.RecordBatch, np.ndarray[Any, Any]]]:
+        """Good records of a Parquet file, columns as dictionaries, with their lines."""
         name, spec = self.loaded.name, self.loaded.spec
         self.loaded.fast = True
         with parquet.opened(path, name) as file:
@@ -209,13 +251,10 @@ class _Reading:
                         kept[row] = False
                 if not kept.all():
                     batch, lines = batch.filter(pa.array(kept)), lines[kept]
-                texts = pa.RecordBatch.from_arrays(
-                    [column.cast(pa.string()) for column in batch.columns], schema=self.schema
-                )
                 self.gate.look(batch, lines)
-                self._refuse_other_sites(texts, lines)
+                self._refuse_other_sites(batch, lines)
                 self.loaded.loaded += batch.num_rows
-                yield texts.append_column("_line", pa.array(lines))
+                yield batch, lines
         self.gate.end()
 
     def _batches(self, source: Iterator[records.Record]) -> Iterator[pa.RecordBatch]:
@@ -376,7 +415,7 @@ class _Reading:
         """Refuse a site's own file that holds a patient of another."""
         if self.site_id is None or self.patient is None:
             return
-        column = batch.column(self.patient)
+        column = batch.column(self.patient).cast(pa.string())
         for patient in pc.unique(column).to_pylist():
             plain = unicodedata.normalize("NFKC", patient).strip().upper().replace("ー", "-")
             if plain and plain.split("-")[0] != self.site_id:

@@ -323,7 +323,9 @@ def build_outcome(
     end = fates["_end"].to_numpy()
     death = fates["_death"].to_numpy()
     dead = ~np.isnan(death)
-    seen = np.fmin(end, np.fmax(last_visit, end - whole(rng, n, 0, 45)))
+    # The last operation was a contact, even where no visit followed it before the data were locked.
+    origin = fates["_origin"].to_numpy()
+    seen = np.fmin(end, np.fmax(np.fmax(last_visit, origin), end - whole(rng, n, 0, 45)))
     # Who came for restaging was in contact then.
     restaged = np.fmin(end, patients["chemo_end_date"].to_numpy() + 30)
     seen = np.where(fates["_operated"].to_numpy(dtype=bool), seen, np.fmax(seen, restaged))
