@@ -109,12 +109,19 @@ code_lists as (
     where source = '{{ source }}'
 ),
 
+-- A condition that always holds: groups are then expected to be few, which files without statistics
+-- do not tell, and the join to them keeps these in memory and not the records.
 coded_texts as (
-    select distinct
+    select
         {%- for column in codes %}
         {{ column.name }}_text{{ ',' if not loop.last }}
         {%- endfor %}
     from renamed
+    group by
+        {%- for column in codes %}
+        {{ column.name }}_text{{ ',' if not loop.last }}
+        {%- endfor %}
+    having count(*) > 0
 ),
 
 clean_codes as (

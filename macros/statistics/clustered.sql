@@ -4,8 +4,19 @@
     All are null where there is nothing to estimate from, never nan or infinite.
 
     The first three expand to one query each, to be put in a CTE; `by` lists the columns that name a share or a
-    comparison (none of them null), and `cluster_id` tells its clusters apart.
+    comparison (none of them null). Clusters of like counts are one term with their number as weight, so that a
+    registry of millions of patients is summed over some hundred terms.
 -#}
+
+{#- Clusters of like counts as one row with their number, n_alike; those without a trial (`condition`) left out. -#}
+{% macro alike_clusters(clusters, by, counts, condition) -%}
+    select
+        {{ (by + counts) | join(', ') }},
+        count(*) as n_alike
+    from {{ clusters }}
+    where {{ condition }}
+    group by {{ (by + counts) | join(', ') }}
+{%- endmacro %}
 
 {#-
     Shares with all that their intervals and tests take, from one row per share and cluster with `m` trials and
@@ -16,16 +27,16 @@
 -#}
 {% macro clustered_shares(clusters, by) -%}
     {%- set key = by | join(', ') -%}
-    with counted as (
+    with alike as (
+        {{ alike_clusters(clusters, by, ['m', 'x'], 'm > 0') | indent(4) }}
+    ),
+
+    counted as (
         select
-            {{ key }},
-            cluster_id,
-            m,
-            x,
-            sum(m) over (partition by {{ key }}) as total_m,
-            sum(x) over (partition by {{ key }}) as total_x
-        from {{ clusters }}
-        where m > 0
+            *,
+            sum(n_alike * m) over (partition by {{ key }}) as total_m,
+            sum(n_alike * x) over (partition by {{ key }}) as total_x
+        from alike
     ),
 
     with_residuals as (
@@ -39,14 +50,14 @@
     sums as (
         select
             {{ key }},
-            cast(count(*) as bigint) as n_clusters,
-            cast(sum(m) as bigint) as n,
-            cast(sum(x) as bigint) as k,
-            sum(cast(m as double) * m) as sum_m_squared,
-            {{ ordered_sum('cluster_share * x', 'cluster_id') }} as sum_x_squared_by_m,
-            {{ ordered_sum('cluster_share', 'cluster_id') }} as sum_share,
-            {{ ordered_sum('cluster_share * cluster_share', 'cluster_id') }} as sum_share_squared,
-            {{ ordered_sum('residual * residual', 'cluster_id') }} as sum_squared_residuals
+            cast(sum(n_alike) as bigint) as n_clusters,
+            cast(sum(n_alike * m) as bigint) as n,
+            cast(sum(n_alike * x) as bigint) as k,
+            sum(cast(m as double) * m * n_alike) as sum_m_squared,
+            {{ ordered_sum('cluster_share * x * n_alike', ['m', 'x']) }} as sum_x_squared_by_m,
+            {{ ordered_sum('cluster_share * n_alike', ['m', 'x']) }} as sum_share,
+            {{ ordered_sum('cluster_share * cluster_share * n_alike', ['m', 'x']) }} as sum_share_squared,
+            {{ ordered_sum('residual * residual * n_alike', ['m', 'x']) }} as sum_squared_residuals
         from with_residuals
         group by {{ key }}
     ),
@@ -91,25 +102,25 @@
 -#}
 {% macro clustered_pairs(clusters, by) -%}
     {%- set key = by | join(', ') -%}
-    with pairs as (
+    {%- set counts = ['both_yes', 'first_only', 'second_only', 'both_no'] -%}
+    {%- set m = counts | join(' + ') -%}
+    with alike as (
+        {{ alike_clusters(clusters, by, counts, m ~ ' > 0') | indent(4) }}
+    ),
+
+    pairs as (
         select
-            {{ key }},
-            cluster_id,
-            both_yes,
-            first_only,
-            second_only,
-            both_no,
-            both_yes + first_only + second_only + both_no as m
-        from {{ clusters }}
-        where both_yes + first_only + second_only + both_no > 0
+            *,
+            {{ m }} as m
+        from alike
     ),
 
     with_totals as (
         select
             *,
             {{ proportion('first_only - second_only', 'm') }} as share_difference,
-            {% for count in ['both_yes', 'first_only', 'second_only', 'both_no', 'm'] %}
-                sum({{ count }}) over (partition by {{ key }}) as n_{{ count }}
+            {% for count in counts + ['m'] %}
+                sum(n_alike * {{ count }}) over (partition by {{ key }}) as n_{{ count }}
                 {%- if not loop.last %},{% endif %}
             {% endfor %}
         from pairs
@@ -147,19 +158,19 @@
     sums as (
         select
             {{ key }},
-            cast(count(*) as bigint) as n_clusters,
-            cast(sum(m) as bigint) as n_pairs,
-            cast(sum(both_yes) as bigint) as both_yes,
-            cast(sum(first_only) as bigint) as first_only,
-            cast(sum(second_only) as bigint) as second_only,
-            cast(sum(both_no) as bigint) as both_no,
-            sum(cast(first_only - second_only as double) * (first_only - second_only))
+            cast(sum(n_alike) as bigint) as n_clusters,
+            cast(sum(n_alike * m) as bigint) as n_pairs,
+            cast(sum(n_alike * both_yes) as bigint) as both_yes,
+            cast(sum(n_alike * first_only) as bigint) as first_only,
+            cast(sum(n_alike * second_only) as bigint) as second_only,
+            cast(sum(n_alike * both_no) as bigint) as both_no,
+            sum(cast(first_only - second_only as double) * (first_only - second_only) * n_alike)
                 as difference_squares,
-            {{ ordered_sum('share_difference', 'cluster_id') }} as share_differences,
-            {{ ordered_sum('share_difference * share_difference', 'cluster_id') }}
+            {{ ordered_sum('share_difference * n_alike', counts) }} as share_differences,
+            {{ ordered_sum('share_difference * share_difference * n_alike', counts) }}
                 as share_difference_squares,
-            {{ ordered_sum('influence_on_kappa * influence_on_kappa', 'cluster_id') }} as kappa_squares,
-            {{ ordered_sum('influence_on_difference * influence_on_difference', 'cluster_id') }}
+            {{ ordered_sum('influence_on_kappa * influence_on_kappa * n_alike', counts) }} as kappa_squares,
+            {{ ordered_sum('influence_on_difference * influence_on_difference * n_alike', counts) }}
                 as influence_squares
         from with_influences
         group by {{ key }}
@@ -196,17 +207,19 @@
 -#}
 {% macro share_differences(clusters, by) -%}
     {%- set key = by | join(', ') -%}
-    with with_totals as (
+    {%- set counts = ['first_m', 'first_x', 'second_m', 'second_x'] -%}
+    with alike as (
+        {{ alike_clusters(clusters, by, counts, 'first_m > 0 or second_m > 0') | indent(4) }}
+    ),
+
+    with_totals as (
         select
-            {{ key }},
-            cluster_id,
-            {% for count in ['first_m', 'first_x', 'second_m', 'second_x'] %}
-                {{ count }},
-                sum({{ count }}) over (partition by {{ key }}) as total_{{ count }}
+            *,
+            {% for count in counts %}
+                sum(n_alike * {{ count }}) over (partition by {{ key }}) as total_{{ count }}
                 {%- if not loop.last %},{% endif %}
             {% endfor %}
-        from {{ clusters }}
-        where first_m > 0 or second_m > 0
+        from alike
     ),
 
     with_influences as (
@@ -222,12 +235,12 @@
     sums as (
         select
             {{ key }},
-            cast(count(*) as bigint) as n_clusters,
-            cast(sum(first_m) as bigint) as first_n,
-            cast(sum(first_x) as bigint) as first_k,
-            cast(sum(second_m) as bigint) as second_n,
-            cast(sum(second_x) as bigint) as second_k,
-            {{ ordered_sum('influence * influence', 'cluster_id') }} as influence_squares
+            cast(sum(n_alike) as bigint) as n_clusters,
+            cast(sum(n_alike * first_m) as bigint) as first_n,
+            cast(sum(n_alike * first_x) as bigint) as first_k,
+            cast(sum(n_alike * second_m) as bigint) as second_n,
+            cast(sum(n_alike * second_x) as bigint) as second_k,
+            {{ ordered_sum('influence * influence * n_alike', counts) }} as influence_squares
         from with_influences
         group by {{ key }}
     )

@@ -83,20 +83,20 @@
 {%- endmacro %}
 
 {#-
-    Aggregate: sum of doubles added in the order of columns that tell the rows apart. A plain sum adds in the
-    order in which threads come, and so differs in the last digit from build to build.
+    Aggregate: sum of doubles added in the order of a column, or a list of them, that tells the rows apart. A plain
+    sum adds in the order in which threads come, and so differs in the last digit from build to build.
 -#}
 {% macro ordered_sum(value, position) -%}
-    {{ adapter.dispatch('ordered_sum', 'dlm')(value, position) }}
+    {{ adapter.dispatch('ordered_sum', 'dlm')(value, [position] if position is string else position) }}
 {%- endmacro %}
 
 {% macro duckdb__ordered_sum(value, position) -%}
-    sum({{ value }} order by {{ position }})
+    sum({{ value }} order by {{ position | join(', ') }})
 {%- endmacro %}
 
 {% macro spark__ordered_sum(value, position) -%}
     aggregate(
-        array_sort(collect_list(named_struct('position', {{ position }}, 'value', {{ value }}))),
+        array_sort(collect_list(named_struct('position', struct({{ position | join(', ') }}), 'value', {{ value }}))),
         cast(null as double),
         (total_, element_) -> coalesce(total_ + element_.value, total_, element_.value)
     )

@@ -63,7 +63,6 @@ clusters as (
             stratum,
             stratum_value,
             '{{ analysis }}' as analysis,
-            patient_id as cluster_id,
             cast({{ m }} as bigint) as m,
             cast({{ x }} as bigint) as x
         from patients

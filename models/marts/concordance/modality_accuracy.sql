@@ -77,7 +77,6 @@ clusters as (
             test,
             stratum_value,
             '{{ measure }}' as measure,
-            patient_id as cluster_id,
             count(*) as m,
             count(case when {{ hits }} then 1 end) as x
         from stratified_verdicts

@@ -85,7 +85,6 @@ pair_clusters as (
     select
         comparison,
         timepoint,
-        patient_id as cluster_id,
         {% for name, first, second in [
             ('both_yes', 'visible', 'visible'), ('first_only', 'visible', 'not_visible'),
             ('second_only', 'not_visible', 'visible'), ('both_no', 'not_visible', 'not_visible'),
@@ -169,7 +168,6 @@ share_clusters as (
     select
         share_comparisons.comparison_order,
         populations.stratum_value,
-        populations.patient_id as cluster_id,
         sum(
             case
                 when populations.population = share_comparisons.first
