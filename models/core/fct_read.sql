@@ -36,8 +36,8 @@ judged as (
 )
 
 select
-    read_key,
-    lesion_key,
+    {{ key_of(['record_key']) }} as read_key,
+    {{ key_of(['lesion_id']) }} as lesion_key,
     lesion_id,
     patient_id,
     site_id,

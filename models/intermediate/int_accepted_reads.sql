@@ -25,7 +25,7 @@ said as (
     from reads_in_window
 ),
 
--- Everything any reader ever said, numbered so that one minimum of an exam finds who stands and
+-- Everything any reader ever said, numbered so that one number of an exam tells who stands and
 -- what he said: the most senior reader; ties by reader id, one without an id last. What ends an id
 -- sorts before all that may stand in one: R1 comes before R10.
 sayings as (
@@ -38,19 +38,20 @@ sayings as (
                 verdict,
                 coalesce(verdict_reason, ''),
                 coalesce(cast(conditions_met as string), '')
-        ) as seniority
+        ) as seniority,
+        dense_rank() over (order by verdict) as verdict_no
     from said
 ),
 
-ordered_reads as (
+numbered_reads as (
     select
         reads_in_window.lesion_id,
         reads_in_window.modality,
         reads_in_window.timepoint,
         reads_in_window.read_date,
-        reads_in_window.verdict,
-        reads_in_window.conditions_met,
-        sayings.seniority
+        sayings.seniority,
+        sayings.verdict_no,
+        case when sayings.conditions_met then 1 else 0 end as conditions_no
     from reads_in_window
     inner join sayings
         on
@@ -61,50 +62,34 @@ ordered_reads as (
             and reads_in_window.conditions_met is not distinct from sayings.conditions_met
 ),
 
-exams as (
-    select
-        lesion_id,
-        modality,
-        timepoint,
-        read_date as exam_date,
-        min(seniority) as first_said,
-        min(verdict) <> max(verdict) as verdicts_differ,
-        count(*) as n_reads,
-        min(case when conditions_met then 1 else 0 end) = 1 as all_conditions_met
-    from ordered_reads
-    group by lesion_id, modality, timepoint, read_date
-),
-
 latest_exams as (
     select
         lesion_id,
         modality,
         timepoint,
-        max(exam_date) as exam_date,
-        sum(n_reads) as n_reads_in_window
-    from exams
+        max(read_date) as exam_date,
+        count(*) as n_reads_in_window,
+        {{ least_of_latest_day('read_date', 'seniority') }} as first_said,
+        {{ least_of_latest_day('read_date', 'verdict_no') }} as least_verdict,
+        {{ greatest_of_latest_day('read_date', 'verdict_no') }} as greatest_verdict,
+        {{ least_of_latest_day('read_date', 'conditions_no') }} = 1 as all_conditions_met
+    from numbered_reads
     group by lesion_id, modality, timepoint
 ),
 
 -- Seniors overrule, so disagreement is left open only where all readers are local.
 settled as (
     select
-        exams.*,
-        latest_exams.n_reads_in_window,
+        latest_exams.*,
         sayings.reader_rank as best_rank,
         sayings.reader_id,
         sayings.verdict,
         sayings.verdict_reason,
         sayings.conditions_met,
-        sayings.reader_rank = 3 and coalesce(exams.verdicts_differ, false) as readers_disagree
+        sayings.reader_rank = 3 and latest_exams.least_verdict <> latest_exams.greatest_verdict
+            as readers_disagree
     from latest_exams
-    inner join exams
-        on
-            latest_exams.lesion_id = exams.lesion_id
-            and latest_exams.modality = exams.modality
-            and latest_exams.timepoint = exams.timepoint
-            and latest_exams.exam_date = exams.exam_date
-    inner join sayings on exams.first_said = sayings.seniority
+    inner join sayings on latest_exams.first_said = sayings.seniority
 )
 
 select
@@ -121,6 +106,5 @@ select
     best_rank,
     case when not readers_disagree then reader_id end as reader_id,
     readers_disagree,
-    n_reads,
     cast(n_reads_in_window as bigint) as n_reads_in_window
 from settled

@@ -23,7 +23,6 @@ exams as (
         adjudications.adjudication_id,
         adjudications.verdict,
         adjudications.verdict_reason,
-        reads.lesion_key,
         reads.lesion_id,
         min(reads.patient_id) as patient_id,
         min(reads.lesion_no) as lesion_no,
@@ -48,7 +47,6 @@ exams as (
         adjudications.adjudication_id,
         adjudications.verdict,
         adjudications.verdict_reason,
-        reads.lesion_key,
         reads.lesion_id,
         reads.modality,
         reads.timepoint,
@@ -65,8 +63,6 @@ keyed as (
 )
 
 select
-    {{ key_of(['record_key']) }} as read_key,
-    lesion_key,
     lesion_id,
     patient_id,
     lesion_no,

@@ -6,8 +6,6 @@ adjudicated_reads as (select * from {{ ref('int_adjudicated_reads') }}),
 
 reads as (
     select
-        read_key,
-        lesion_key,
         lesion_id,
         patient_id,
         lesion_no,
@@ -34,8 +32,6 @@ reads as (
     from site_reads
     union all
     select
-        read_key,
-        lesion_key,
         lesion_id,
         patient_id,
         lesion_no,
@@ -120,8 +116,6 @@ judged as (
 )
 
 select
-    read_key,
-    lesion_key,
     lesion_id,
     patient_id,
     lesion_no,

@@ -9,8 +9,6 @@ within_cutoff as (
 )
 
 select
-    {{ key_of(['record_key']) }} as read_key,
-    {{ key_of(['lesion_id']) }} as lesion_key,
     lesion_id,
     patient_id,
     lesion_no,
