@@ -1,6 +1,6 @@
 {#-
 From a form's columns as text to typed columns, one source's habits removed. A cell that cannot be
-read becomes null beside its text and is counted, so that quality.unreadable_values and
+read becomes null, with its text beside it, and is counted, so that quality.unreadable_values and
 quality.unmapped_values find it; a declared missing code is null and not an error.
 -#}
 
@@ -341,9 +341,7 @@ staged as (
         lesion_id,
         {%- endif %}
         record_key,
-        {%- for column in columns %}
-        {{ column.name }}_text,
-        {%- endfor %}
+        {{ cells_as_written(columns) | indent(4) }} as cells_as_written,
         n_unreadable,
         n_unmapped,
         payload_hash,
@@ -351,6 +349,43 @@ staged as (
         delivery_line
     from folded
 )
+{%- endmacro %}
+
+
+{#-
+Cells whose value does not say what was written: no value could be read, or a text or id was cleaned.
+One text, `name=cell` parted by the sign for a unit separator (`as_written` finds a cell in it), for nearly all
+records have none; raw has every cell.
+-#}
+{% macro cells_as_written(columns) -%}
+    {%- set texts = columns | selectattr('type', 'in', ['id', 'text']) | list -%}
+    case
+        when
+            n_unreadable > 0
+            or n_unmapped > 0
+            {%- for column in texts %}
+            or {{ column.name }}_text is distinct from {{ column.name }}
+            {%- endfor %}
+            then concat_ws(
+                '␟',
+                {%- for column in columns %}
+                case
+                    when
+                        {%- if column in texts %}
+                        {{ column.name }}_text is distinct from {{ column.name }}
+                        {%- else %}
+                        {{ column.name }}_said is not null and {{ canonical_name(column) }} is null
+                        {%- endif %}
+                        then '{{ column.name }}=' || replace({{ column.name }}_text, '␟', ' ')
+                end{{ ',' if not loop.last }}
+                {%- endfor %}
+            )
+    end
+{%- endmacro %}
+
+{#- A cell as the source wrote it, from `cells_as_written`; null where its value says it. -#}
+{% macro as_written(column) -%}
+    nullif(regexp_extract(cells_as_written, '(^|␟){{ column }}=([^␟]*)', 2), '')
 {%- endmacro %}
 
 
@@ -457,30 +492,25 @@ looked at whose key cells meet those of another, and what repeats is taken out b
 {%- set codes = columns | selectattr('type', 'equalto', 'code') | list -%}
 {%- set dates = columns | selectattr('type', 'equalto', 'date') | list -%}
 {%- if var('loaded_by_dlm') -%}
-keyed as (
+keyed as {{ read_anew() }}(
     select
-        renamed.delivery_file,
-        renamed.delivery_line,
+        renamed.*,
         {{ short_hash(rough_key(form)) | indent(4) }} as key_hash
     from renamed
     {{ lookups('renamed', codes + dates, form_key(form)) | indent(4) }}
 ),
 
-suspected_lines as (
-    select *
+suspected_keys as (
+    select key_hash
     from keyed
-    where key_hash in (select key_hash from keyed group by key_hash having count(*) > 1)
+    group by key_hash
+    having count(*) > 1
 ),
 
 suspected as (
-    select
-        renamed.*,
-        suspected_lines.key_hash
-    from renamed
-    inner join suspected_lines
-        on
-            renamed.delivery_file = suspected_lines.delivery_file
-            and renamed.delivery_line = suspected_lines.delivery_line
+    select keyed.*
+    from keyed
+    inner join suspected_keys on keyed.key_hash = suspected_keys.key_hash
 ),
 
 told_apart as (

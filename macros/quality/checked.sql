@@ -70,22 +70,23 @@ staged as (
         payload_hash,
         n_unreadable,
         {%- for name in texts %}
-        {{ name }}_text,
+        {{ as_written(name) | indent(4) }} as {{ name }}_text,
         {%- endfor %}
         {%- for name, test in [('drifted_keys', ['patient_id']), ('formula_texts', free)] %}
         nullif(
             concat_ws(
                 '; ',
                 {%- for column in test %}
+                {%- set written = 'coalesce(' ~ as_written(column) ~ ', ' ~ column ~ ')' %}
                 case
                     when
                         {%- if name == 'drifted_keys' %}
-                        {{ column }}_text <> {{ column }}
+                        {{ as_written(column) }} <> {{ column }}
                         {%- else %}
-                        {{ column }}_text <> ''
-                        and instr('=+-@' || chr(9) || chr(13), left({{ column }}_text, 1)) > 0
+                        {{ written }} <> ''
+                        and instr('=+-@' || chr(9) || chr(13), left({{ written }}, 1)) > 0
                         {%- endif %}
-                        then '{{ column }}=' || {{ column }}_text
+                        then '{{ column }}=' || {{ written }}
                 end{{ ',' if not loop.last }}
                 {%- endfor %}
             ),

@@ -18,14 +18,11 @@ with
         '{{ column.type }}' as column_type,
         patient_id,
         record_key,
-        {{ column.name }}_text as raw_text,
+        {{ as_written(column.name) | indent(4) }} as raw_text,
         delivery_file,
         delivery_line
     from {{ ref('stg_' ~ source ~ '__' ~ form) }}
-    where
-        n_unreadable > 0
-        and {{ canonical_name(column) }} is null
-        and {{ column.name }}_text is not null
+    where n_unreadable > 0 and {{ as_written(column.name) | indent(4) }} is not null
     {%- endfor %}
     {%- endfor %}
 ),

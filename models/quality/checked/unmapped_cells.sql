@@ -15,11 +15,11 @@ with
         '{{ column.name }}' as column_name,
         '{{ column.list }}' as list_name,
         record_key,
-        {{ column.name }}_text as raw_text,
+        {{ as_written(column.name) | indent(4) }} as raw_text,
         delivery_file,
         delivery_line
     from {{ ref('stg_' ~ source ~ '__' ~ form) }}
-    where n_unmapped > 0 and {{ column.name }} is null and {{ column.name }}_text is not null
+    where n_unmapped > 0 and {{ as_written(column.name) | indent(4) }} is not null
     {%- endfor %}
     {%- endfor %}
 ),
