@@ -639,7 +639,7 @@ which most are, need no cleaning for that.
 
 {#-
 What keeps an engine from writing down a CTE that several others read, where reading it again costs
-less than a second copy of a raw table.
+less than a copy of it.
 -#}
 {% macro read_anew() -%}
     {{ return(adapter.dispatch('read_anew')()) }}

@@ -6,7 +6,8 @@ with
 
 lesions as (select * from {{ ref('int_lesion_records') }}),
 
-accepted as (select * from {{ ref('int_accepted_reads') }}),
+-- Read anew for each test: what is asked of one is a fraction of a copy of all.
+accepted as {{ read_anew() }}(select * from {{ ref('int_accepted_reads') }}),
 
 registrations as (select * from {{ ref('int_registrations') }}),
 
