@@ -43,3 +43,28 @@
     select '{{ grouping.column }}' as grouping
     {%- endfor %}
 {%- endmacro %}
+
+
+{#-
+    Rows about patients once for each analysis set they are in and, among those with a confirmed DLM, where alone
+    they are defined, once for their resection group. `analysis_sets` names the conditions in their order.
+-#}
+{% macro of_each_group(rows, analysis_sets) -%}
+    {%- for analysis_set, membership in analysis_sets.items() %}
+    select
+        {{ loop.index }} as set_order,
+        '{{ analysis_set }}' as analysis_set,
+        'overall' as group_name,
+        {{ rows }}.*
+    from {{ rows }}
+    where {{ membership }}
+    union all
+    {%- endfor %}
+    select
+        {{ analysis_sets | length }} as set_order,
+        'confirmed_dlm' as analysis_set,
+        resection_group as group_name,
+        {{ rows }}.*
+    from {{ rows }}
+    where has_confirmed_dlm and resection_group is not null
+{%- endmacro %}

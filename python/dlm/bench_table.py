@@ -62,7 +62,7 @@ def every(runs: int, rows: int, subjects: int, size: int, json_out: Path | None)
         runs: counted runs of each, where a benchmark repeats.
         rows: records of the benchmark of loading.
         subjects: subjects of the benchmark of survival.
-        size: trials' worth of patients of the benchmark of scale.
+        size: trials' worth of patients of the benchmarks of scale and synth.
         json_out: file for table and figures as JSON; None for none.
 
     Returns:
@@ -74,6 +74,7 @@ def every(runs: int, rows: int, subjects: int, size: int, json_out: Path | None)
         "load": (["--runs", str(runs), "--rows", str(rows)], _of_load),
         "survival": (["--runs", str(runs), "--subjects", str(subjects)], _of_survival),
         "scale": (["--scale", str(size)], _of_scale),
+        "synth": (["--scale", str(size)], _of_synth),
     }
     lines: list[Line] = []
     figures: dict[str, Any] = {}
@@ -184,3 +185,11 @@ def _of_scale(found: Found) -> Iterator[Line]:
     checked = seconds["rules"] + seconds["Great Expectations"]
     derived = seconds["staging"] + seconds["core"]
     yield _line("scale", "rules and Great Expectations", [checked], "staging and core", derived)
+    rates = found["records_per_second_and_core"]
+    mine, pandas = (found["records"] / rates[who] for who in ("DuckDB", "pandas"))
+    yield _line("scale", "derivation, one core", [mine], "pandas, clean forms in memory", pandas)
+
+
+def _of_synth(found: Found) -> Iterator[Line]:
+    what = f"synth, {found['records']:,} records of CSV"
+    yield _line("synth", what, [found["synth_s"]], "DuckDB read_csv", found["read_csv_s"])

@@ -238,15 +238,26 @@ def _parser() -> argparse.ArgumentParser:
         "what",
         nargs="?",
         default="all",
-        choices=["all", "overhead", "checks", "load", "parity", "coverage", "survival", "scale"],
+        choices=[
+            "all",
+            "overhead",
+            "checks",
+            "load",
+            "parity",
+            "coverage",
+            "survival",
+            "scale",
+            "synth",
+        ],
         help="all (default): those that time something, in one table",
     )
     bench.add_argument("--runs", type=int, default=5)
     bench.add_argument("--rows", type=int, default=5_000_000, help="records (load)")
     bench.add_argument("--seed", type=int, help="a synthetic trial, not the seeds (parity)")
     bench.add_argument(
-        "--scale", type=int, help="trials' worth of patients (parity: 1, scale: 200)"
+        "--scale", type=int, help="trials' worth of patients (parity: 1, scale and synth: 200)"
     )
+    bench.add_argument("--with-spark", action="store_true", help="a Spark session too (scale)")
     bench.add_argument(
         "--simulations", type=int, default=1000, help="trials per setting (coverage)"
     )
@@ -629,7 +640,14 @@ def _bench(options: argparse.Namespace) -> int:
     if options.what == "scale":
         from dlm.scale_bench import scale
 
-        return scale(options.scale or 200, options.seed or 1, options.json)
+        return scale(
+            options.scale or 200, options.seed or 1, options.json, with_spark=options.with_spark
+        )
+
+    if options.what == "synth":
+        from dlm.synth_bench import synth
+
+        return synth(options.scale or 200, options.seed or 1, options.json)
 
     from dlm.bench import load, overhead, parity
 

@@ -13,22 +13,28 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from dlm import deliveries, engine, warehouse
-from dlm.errors import DlmError
+from dlm.errors import DlmError, UsageError
 from dlm.history import write_history
-from dlm.project import find_places
+from dlm.project import Places, find_places
 from dlm.publish import escaped
-from dlm.synthetic import registered
+from dlm.spark import missing_parts, run_on_spark
+from dlm.synthetic import draw_trial, registered
 from dlm.synthetic.streaming import refuse_without_room, stream_trial
+from dlm.synthetic.truth import derive
 from dlm.workflow import inputs
 from dlm.workflow.standing import Known
 
 ASSETS = Path(__file__).parent / "assets"
 TOLERANCE = 1e-9
+_PANDAS_TRIALS = 20
+"""Of a large trial, what pandas derives: it takes its memory all at once."""
 RECEIVED = date(2024, 12, 31)
 STAGES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("staging", "build", ("path:seeds", "path:models/staging")),
@@ -43,18 +49,24 @@ STAGES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 _COUNTED = ("load", "staging", "core", "concordance")
 
 
-def scale(size: int, seed: int, json_out: Path | None) -> int:
+def scale(size: int, seed: int, json_out: Path | None, with_spark: bool = False) -> int:
     """Time the stages of a build at scale against the floor, and compare their results.
 
     Args:
         size: trials' worth of patients.
         seed: seed of the trial.
         json_out: file for the figures as JSON; None for none.
+        with_spark: whether staging, core and concordance are timed in a Spark session too.
 
     Returns:
         Exit code 0; 1 where the results differ, the counted stages take more than twice the floor,
         or the rules and Great Expectations more than staging and core.
+
+    Raises:
+        UsageError: Spark is asked for and not there.
     """
+    if with_spark and (missing := missing_parts()):
+        raise UsageError(f"Spark cannot be timed here: {missing}")
     with tempfile.TemporaryDirectory(dir=os.environ.get(engine.TEMP)) as scratch:
         folder = Path(scratch)
         patients = registered(seed, size)
@@ -70,7 +82,11 @@ def scale(size: int, seed: int, json_out: Path | None) -> int:
             "floor": _measured(
                 ("floor", str(folder / "trial"), str(folder / "floor.duckdb")), environment
             ),
+            "pandas": _measured(("pandas", str(seed), str(min(size, _PANDAS_TRIALS))), environment),
         }
+        if with_spark:
+            beside = {"DLM_OUT": str(folder / "spark")}
+            figures["spark"] = _measured(("spark",), environment | beside)
         differing = differences(folder / "out" / "work.duckdb", folder / "floor.duckdb")
     stages = figures["stages"]["seconds"] | figures["checks"]["seconds"]
     floor = figures["floor"]["seconds"]["floor"]
@@ -90,6 +106,14 @@ def scale(size: int, seed: int, json_out: Path | None) -> int:
     cpu = {name: one["cpu_s"] for name, one in figures.items()}
     print("peak MB: " + ", ".join(f"{name} {mb:.0f}" for name, mb in peak.items()))
     print("CPU s: " + ", ".join(f"{name} {took:.0f}" for name, took in cpu.items()))
+    cores = os.cpu_count() or 1
+    rates = {"DuckDB": records / (counted - stages["load"]) / cores}
+    rates["pandas"] = figures["pandas"]["records"] / figures["pandas"]["seconds"]["derivation"]
+    if with_spark:
+        rates["Spark"] = records / figures["spark"]["seconds"]["staging to concordance"] / cores
+    told = ", ".join(f"{who} {rate:,.0f}" for who, rate in rates.items())
+    print(f"records per second and core, staging to concordance: {told} (pandas: forms already")
+    print("read, clean and in memory; the derivation alone, on one core)")
     print("results equal" if not differing else f"results differ: {', '.join(differing)}")
     if json_out:
         found = {
@@ -103,6 +127,7 @@ def scale(size: int, seed: int, json_out: Path | None) -> int:
             "checks_ratio": checks / derived,
             "peak_mb": peak,
             "cpu_s": cpu,
+            "records_per_second_and_core": rates,
             "differing": differing,
         }
         json_out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
@@ -143,20 +168,7 @@ def stages(trial: Path) -> dict[str, float]:
     deliveries.receive(trial, places.state, RECEIVED)
     seconds["judging and storing the delivery"] = time.perf_counter() - started
     started = time.perf_counter()
-    items, origins = deliveries.stored_files(places.state, None)
-    connection = engine.connect(places.work, part=engine.MAIN_SHARE)
-    loaded = deliveries.load_raw(connection, items, origins)
-    write_history(connection, [])
-    inputs.fill(
-        connection,
-        places.project,
-        places.state,
-        Known("store", None),
-        [],
-        [f"{file.name} {file.sha256}" for file in loaded],
-        RECEIVED,
-    )
-    connection.close()
+    _load(places)
     seconds["load"] = time.perf_counter() - started
     # As a build judges it: by what was loaded.
     one_by_one = warehouse.is_large(places.work)
@@ -180,6 +192,65 @@ def stages(trial: Path) -> dict[str, float]:
         results = json.loads((places.out / ".dbt" / "target" / "run_results.json").read_text())
         seconds[name] = float(results["elapsed_time"])
     return seconds
+
+
+def _load(places: Places) -> None:
+    """Load what the store holds into an empty work database, as a build does."""
+    items, origins = deliveries.stored_files(places.state, None)
+    connection = engine.connect(places.work, part=engine.MAIN_SHARE)
+    loaded = deliveries.load_raw(connection, items, origins)
+    write_history(connection, [])
+    inputs.fill(
+        connection,
+        places.project,
+        places.state,
+        Known("store", None),
+        [],
+        [f"{file.name} {file.sha256}" for file in loaded],
+        RECEIVED,
+    )
+    connection.close()
+
+
+def on_spark() -> dict[str, float]:
+    """Seconds from the first model of staging to modality_concordance, in a Spark session.
+
+    The store holds the delivery already; starting Spark and handing over the inputs are not in it.
+    """
+    places = find_places()
+    places.out.mkdir(parents=True, exist_ok=True)
+    _load(places)
+    run_on_spark(
+        places.project,
+        places.work,
+        places.out / ".dbt",
+        {"loaded_by_dlm": True},
+        lambda done, total, name: None,
+        exclude=("test_type:data",),
+        select=("path:models/staging", "+path:models/core", "+modality_concordance"),
+    )
+    results = json.loads((places.out / ".dbt" / "target" / "run_results.json").read_text())
+    spans = [
+        [datetime.fromisoformat(timing[end]) for end in ("started_at", "completed_at")]
+        for result in results["results"]
+        for timing in result["timing"]
+    ]
+    begun, ended = min(span[0] for span in spans), max(span[1] for span in spans)
+    return {"staging to concordance": (ended - begun).total_seconds()}
+
+
+def in_pandas(seed: int, size: int) -> tuple[dict[str, float], int]:
+    """Seconds that pandas takes for the same derivation, and the records it is made from.
+
+    The forms are in memory, typed and clean: nothing is read and no habit of a source removed.
+    """
+    reference = find_places().project / "seeds" / "reference"
+    sites = pd.read_csv(reference / "ref_sites.csv", dtype=str, keep_default_na=False)
+    tables = draw_trial(seed, size, sites, _say)
+    started = time.perf_counter()
+    derive(tables)
+    seconds = time.perf_counter() - started
+    return {"derivation": seconds}, sum(map(len, tables.values()))
 
 
 def checks(work: Path) -> dict[str, float]:
@@ -276,9 +347,15 @@ _PARTS: dict[str, Callable[..., dict[str, float]]] = {
     "stages": stages,
     "checks": checks,
     "floor": floor,
+    "spark": on_spark,
 }
 
 if __name__ == "__main__":
-    part, *paths = sys.argv[1:]
-    taken = _PARTS[part](*map(Path, paths))
-    print(json.dumps({"seconds": taken, "cpu_s": time.process_time(), "peak_mb": _peak()}))
+    part, *given = sys.argv[1:]
+    counted: dict[str, int] = {}
+    if part == "pandas":
+        taken, counted["records"] = in_pandas(*map(int, given))
+    else:
+        taken = _PARTS[part](*map(Path, given))
+    usage = {"cpu_s": time.process_time(), "peak_mb": _peak()}
+    print(json.dumps({"seconds": taken} | counted | usage))

@@ -61,6 +61,7 @@ def run_on_spark(
     progress: NodeProgress,
     target: str = SESSION,
     exclude: Sequence[str] = (),
+    select: Sequence[str] = (),
 ) -> list[NodeOutcome]:
     """Build every model and run every data test on Spark, and bring the tables back.
 
@@ -74,6 +75,7 @@ def run_on_spark(
         progress: told nodes done, nodes in all, and the node's name.
         target: output of the profile: ``spark`` for a session on this machine.
         exclude: what else than seeds to leave out, in dbt's words.
+        select: what alone to run, in dbt's words; everything when empty.
 
     Returns:
         One outcome per node that ran on Spark.
@@ -93,6 +95,7 @@ def run_on_spark(
         "target": target,
         "data": str(data),
         "exclude": ["resource_type:seed", *exclude],
+        "select": list(select),
         "tables": _write_inputs(work, data / "inputs"),
     }
     log = cache / "logs" / "spark.log"
@@ -147,6 +150,7 @@ def _main() -> None:
             lambda done, total, name: _say({"done": done, "total": total, "name": name}),
             target=target,
             exclude=job["exclude"],
+            select=job["select"],
         )
     _say({"outcomes": [asdict(outcome) for outcome in outcomes]})
 

@@ -33,7 +33,9 @@ FIGURES: dict[str, dict[str, Any]] = {
             "load": 1.0, "staging": 1.0, "core": 1.0, "concordance": 1.0, "rules": 0.5,
             "Great Expectations": 0.5,
         },
+        "records_per_second_and_core": {"DuckDB": 1000.0, "pandas": 500.0},
     },
+    "synth": {"records": 5000, "synth_s": 3.0, "read_csv_s": [1.0, 2.0, 1.5]},
 }  # fmt: skip
 
 
@@ -57,10 +59,16 @@ def test_one_table_of_every_benchmark(
     assert any(
         line.startswith("| scale | load to concordance") and "2.00 |" in line for line in told
     )
+    assert any(
+        line.startswith("| scale | derivation, one core | 5.00 |")
+        and line.endswith(" 10.00 | 0.50 |")
+        for line in told
+    )
+    assert any(line.startswith("| synth |") and line.endswith(" 1.50 | 2.00 |") for line in told)
     assert "not measured: checks ended with 1" in told
     content = json.loads((tmp_path / "all.json").read_text(encoding="utf-8"))
     assert set(content) == {"machine", "table", "figures"}
-    assert len(content["table"]) == 5
+    assert len(content["table"]) == 7
 
 
 def test_the_time_checks_add_is_held_against_a_build_without() -> None:

@@ -75,7 +75,7 @@ def test_large_deliveries_are_loaded_with_more_memory(
 
 
 def test_no_room_is_said_before(tmp_path: Path) -> None:
-    assert engine.refuse_without_room(tmp_path / "work.duckdb", 1000) == 800_000
+    assert engine.refuse_without_room(tmp_path / "work.duckdb", 1000) == 500_000
     with pytest.raises(DlmError, match=r"need about .* GB below"):
         engine.refuse_without_room(tmp_path / "work.duckdb", 10**15)
 

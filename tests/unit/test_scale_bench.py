@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
-from dlm import scale_bench
+from dlm import scale_bench, synth_bench
+from dlm.errors import UsageError
 from dlm.synthetic import streaming
 
 
@@ -75,3 +79,43 @@ def test_differences_are_named(floor_database: Path, tmp_path: Path) -> None:
     told = scale_bench.differences(work, floor_database)
     assert told[0] == "fct_lesion.segment (1 rows)"
     assert told[1].startswith("modality_concordance.npv (")
+
+
+def test_pandas_derives_every_record_of_the_trial() -> None:
+    seconds, records = scale_bench.in_pandas(5, 1)
+    assert seconds["derivation"] > 0
+    assert 10_000 < records < 30_000
+
+
+def test_spark_is_not_timed_where_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scale_bench, "missing_parts", lambda: "no Java was found")
+    with pytest.raises(UsageError, match="no Java was found"):
+        scale_bench.scale(1, 1, None, with_spark=True)
+
+
+def test_writing_a_trial_is_held_against_reading_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = synth_bench.synth(50, 5, tmp_path / "found.json")
+    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+    assert code == int(found["ratio"] > 4 or found["peak_mb"] > 4000)
+    assert found["ratio"] == pytest.approx(found["synth_s"] / sorted(found["read_csv_s"])[1])
+    assert 500_000 < found["records"] < 1_500_000
+    assert "dlm synth" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="from 50"):
+        synth_bench.synth(49, 5, None)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system tells it so")
+def test_memory_is_that_of_a_process_and_all_it_started() -> None:
+    held = "x = bytearray(100_000_000); print(flush=True); input()"
+    nested = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {held!r}])"
+    with subprocess.Popen(
+        [sys.executable, "-c", nested], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        held_bytes = synth_bench.memory_of(process.pid)
+        process.communicate(b"\n")
+    assert 100e6 < held_bytes < 200e6
+    assert synth_bench.memory_of(process.pid) == 0

@@ -266,3 +266,31 @@ def test_quantile_type_7() -> None:
             ).fetchone()
         assert row is not None
         assert row[0] == pytest.approx(np.quantile(values, share), rel=1e-15)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 8, 101])
+def test_quantile_type_7_of_counts(n: int) -> None:
+    values = np.random.default_rng(n).choice([0.1, 0.5, 2.0, 7.3, 11.0], n)
+    given = pd.DataFrame({"x": [*values, np.nan], "part": [*(np.arange(n) % 2), 0]})
+    # The same value in two rows, as where rows of several kinds are counted together.
+    counted = (
+        "select x, n_alike, sum(case when x is not null then n_alike end) over () as n, "
+        "sum(case when x is not null then n_alike end) over (order by x) as n_up_to "
+        "from (select nullif(x, 'nan') as x, part, count(*) as n_alike from given group by all)"
+    )
+    for share in (0.25, 0.5, 0.75):
+        aggregate = render(f"quantile_type7_of_counts('x', 'n_up_to', 'n', {share})")
+        with duckdb.connect() as connection:
+            connection.register("given", given)
+            row = connection.execute(f"select {aggregate} from ({counted}) group by n").fetchone()
+        assert row is not None
+        assert row[0] == pytest.approx(np.quantile(values, share), rel=1e-15)
+
+
+def test_quantile_of_counts_of_nothing_known_is_null() -> None:
+    aggregate = render("quantile_type7_of_counts('x', 'n_up_to', 'n', 0.5)")
+    given = "(select null::double as x, null::bigint as n_up_to, null::bigint as n)"
+    with duckdb.connect() as connection:
+        assert connection.execute(f"select {aggregate} from {given} group by n").fetchone() == (
+            None,
+        )

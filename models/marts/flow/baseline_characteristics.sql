@@ -20,6 +20,7 @@
     (10, 'resectability', 'resectability', ['resectable', 'borderline', 'unresectable']),
     (11, 'chemo_cycles', 'chemo_cycles', none),
 ] %}
+{%- set memberships = ['is_operated', 'has_dlm', 'has_confirmed_dlm', 'resection_group'] %}
 with
 
 dim_patient as (
@@ -45,38 +46,25 @@ patients as (
         on dim_patient.patient_id = largest_lesions.patient_id
 ),
 
--- The two resection groups are defined among patients with a confirmed DLM, and shown there.
-group_members as (
-    {% for analysis_set, membership in analysis_sets.items() %}
-        select
-            {{ loop.index }} as set_order,
-            '{{ analysis_set }}' as analysis_set,
-            'overall' as group_name,
-            patient_id
-        from patients
-        where {{ membership }}
-        union all
-    {% endfor %}
-    select
-        {{ analysis_sets | length }} as set_order,
-        'confirmed_dlm' as analysis_set,
-        resection_group as group_name,
-        patient_id
-    from patients
-    where has_confirmed_dlm and resection_group is not null
-),
-
 ---------- characteristics counted by level
 
-patient_levels as (
+-- Patients who are alike count as one row with their number: a registry has millions of patients
+-- and some thousand kinds.
+alike_levels as (
     {% for order, characteristic, expression, levels in characteristics if levels is not none %}
         select
-            patient_id,
+            {{ memberships | join(', ') }},
             '{{ characteristic }}' as characteristic,
-            {{ expression }} as level
+            {{ expression }} as level,
+            count(*) as n_alike
         from patients
+        group by {{ memberships | join(', ') }}, {{ expression }}
         {% if not loop.last %}union all{% endif %}
     {% endfor %}
+),
+
+group_levels as (
+    {{ of_each_group('alike_levels', analysis_sets) | indent(4) }}
 ),
 
 listed_levels as (
@@ -97,7 +85,7 @@ unlisted_levels as (
     select
         characteristic,
         level
-    from patient_levels
+    from alike_levels
     where level is not null
     except
     select
@@ -128,25 +116,23 @@ levels as (
 
 level_counts as (
     select
-        group_members.set_order,
-        group_members.analysis_set,
-        group_members.group_name,
+        group_levels.set_order,
+        group_levels.analysis_set,
+        group_levels.group_name,
         levels.characteristic_order,
         levels.characteristic,
         levels.level_order,
         levels.level,
-        count(case when patient_levels.level = levels.level then 1 end) as n,
-        count(*) as n_total,
-        count(*) - count(patient_levels.level) as n_missing
-    from group_members
-    inner join patient_levels
-        on group_members.patient_id = patient_levels.patient_id
+        sum(case when group_levels.level = levels.level then group_levels.n_alike else 0 end) as n,
+        sum(group_levels.n_alike) as n_total,
+        sum(case when group_levels.level is null then group_levels.n_alike else 0 end) as n_missing
+    from group_levels
     inner join levels
-        on patient_levels.characteristic = levels.characteristic
+        on group_levels.characteristic = levels.characteristic
     group by
-        group_members.set_order,
-        group_members.analysis_set,
-        group_members.group_name,
+        group_levels.set_order,
+        group_levels.analysis_set,
+        group_levels.group_name,
         levels.characteristic_order,
         levels.characteristic,
         levels.level_order,
@@ -155,42 +141,66 @@ level_counts as (
 
 ---------- characteristics measured
 
-patient_measurements as (
+alike_measurements as (
     {% for order, characteristic, expression, levels in characteristics if levels is none %}
         select
-            patient_id,
+            {{ memberships | join(', ') }},
             {{ order }} as characteristic_order,
             '{{ characteristic }}' as characteristic,
-            cast({{ expression }} as double) as measurement
+            cast({{ expression }} as double) as measurement,
+            count(*) as n_alike
         from patients
+        group by {{ memberships | join(', ') }}, cast({{ expression }} as double)
         {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),
 
+group_measurements as (
+    {{ of_each_group('alike_measurements', analysis_sets) | indent(4) }}
+),
+
+ranked_measurements as (
+    select
+        set_order,
+        analysis_set,
+        group_name,
+        characteristic_order,
+        characteristic,
+        measurement,
+        n_alike,
+        sum(case when measurement is not null then n_alike end) over (
+            partition by set_order, group_name, characteristic
+        ) as n_known,
+        sum(case when measurement is not null then n_alike end) over (
+            partition by set_order, group_name, characteristic
+            order by measurement
+        ) as n_up_to
+    from group_measurements
+),
+
 measurement_quantiles as (
     select
-        group_members.set_order,
-        group_members.analysis_set,
-        group_members.group_name,
-        patient_measurements.characteristic_order,
-        patient_measurements.characteristic,
-        count(patient_measurements.measurement) as n,
-        count(*) as n_total,
-        count(*) - count(patient_measurements.measurement) as n_missing,
-        {{ quantile_type7('patient_measurements.measurement', 0.5) }} as median,
-        {{ quantile_type7('patient_measurements.measurement', 0.25) }} as q1,
-        {{ quantile_type7('patient_measurements.measurement', 0.75) }} as q3,
-        min(patient_measurements.measurement) as minimum,
-        max(patient_measurements.measurement) as maximum
-    from group_members
-    inner join patient_measurements
-        on group_members.patient_id = patient_measurements.patient_id
+        set_order,
+        analysis_set,
+        group_name,
+        characteristic_order,
+        characteristic,
+        coalesce(n_known, 0) as n,
+        sum(n_alike) as n_total,
+        sum(n_alike) - coalesce(n_known, 0) as n_missing,
+        {{ quantile_type7_of_counts('measurement', 'n_up_to', 'n_known', 0.5) }} as median,
+        {{ quantile_type7_of_counts('measurement', 'n_up_to', 'n_known', 0.25) }} as q1,
+        {{ quantile_type7_of_counts('measurement', 'n_up_to', 'n_known', 0.75) }} as q3,
+        min(measurement) as minimum,
+        max(measurement) as maximum
+    from ranked_measurements
     group by
-        group_members.set_order,
-        group_members.analysis_set,
-        group_members.group_name,
-        patient_measurements.characteristic_order,
-        patient_measurements.characteristic
+        set_order,
+        analysis_set,
+        group_name,
+        characteristic_order,
+        characteristic,
+        n_known
 ),
 
 rows_of_table as (
