@@ -364,7 +364,7 @@ records have none; raw has every cell.
             n_unreadable > 0
             or n_unmapped > 0
             {%- for column in texts %}
-            or {{ column.name }}_text is distinct from {{ column.name }}
+            or nullif({{ column.name }}_text, {{ column.name }}) is not null
             {%- endfor %}
             then concat_ws(
                 '␟',
@@ -372,7 +372,7 @@ records have none; raw has every cell.
                 case
                     when
                         {%- if column in texts %}
-                        {{ column.name }}_text is distinct from {{ column.name }}
+                        nullif({{ column.name }}_text, {{ column.name }}) is not null
                         {%- else %}
                         {{ column.name }}_said is not null and {{ canonical_name(column) }} is null
                         {%- endif %}
