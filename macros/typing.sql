@@ -134,7 +134,7 @@ clean_codes as (
     from coded_texts
 ),
 
-read_codes as (
+read_codes as {{ read_once() }}(
     select
         {%- for column in codes %}
         clean_codes.{{ column.name }}_text,
@@ -212,7 +212,7 @@ said_numbers as (
     from clean_numbers
 ),
 
-read_numbers as (
+read_numbers as {{ read_once() }}(
     select
         text,
         clean,
@@ -466,7 +466,7 @@ dates_as_written as (
     from iso_dates
 ),
 
-read_dates as (
+read_dates as {{ read_once() }}(
     select
         text,
         clean,
@@ -650,4 +650,20 @@ less than a copy of it.
 {%- endmacro %}
 
 {% macro spark__read_anew() -%}
+{%- endmacro %}
+
+
+{#-
+What has an engine write down a CTE that several others read, where to plan it anew for each takes
+longer than to run it.
+-#}
+{% macro read_once() -%}
+    {{ return(adapter.dispatch('read_once')()) }}
+{%- endmacro %}
+
+{% macro default__read_once() -%}
+    materialized{{ ' ' }}
+{%- endmacro %}
+
+{% macro spark__read_once() -%}
 {%- endmacro %}
