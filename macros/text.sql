@@ -64,7 +64,10 @@ vowel mark is a letter here; clean_id reads it as a hyphen.
 An identifier as said: clean text in capitals, the long vowel mark typed for a hyphen made one.
 -#}
 {% macro clean_id(text) -%}
-    upper(replace({{ clean_text(text) }}, 'ー', '-'))
+    case
+        when {{ is_ascii(text) }} then nullif(upper(trim({{ text }})), '')
+        else upper(replace({{ clean_text(text) }}, 'ー', '-'))
+    end
 {%- endmacro %}
 
 
@@ -112,8 +115,12 @@ kept as written, so that it shows up as an unknown label instead of vanishing.
 
 {#- Lesion number as people write it: at least two digits, never cut. -#}
 {% macro lesion_id(patient_id='patient_id', lesion_no='lesion_no') -%}
-    {{ patient_id }} || '-L'
-    || case
+    {{ patient_id }} || {{ lesion_tag(lesion_no) }}
+{%- endmacro %}
+
+{#- What a lesion's number adds to its patient's id. -#}
+{% macro lesion_tag(lesion_no) -%}
+    '-L' || case
         when {{ lesion_no }} between 0 and 9 then '0' || cast({{ lesion_no }} as string)
         else cast({{ lesion_no }} as string)
     end

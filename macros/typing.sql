@@ -27,52 +27,143 @@ quality.unmapped_values find it; a declared missing code is null and not an erro
 {%- endmacro %}
 
 
-{#- Number of clean text; null unless it is a plain number with the source's decimal mark. -#}
-{% macro to_number(text, decimal_mark) -%}
-    {%- set mark = '[' ~ decimal_mark ~ ']' -%}
-    case
-        when {{ matches(text, '^[-+]?[0-9]+(' ~ mark ~ '[0-9]+)?$') }}
-            then try_cast(replace({{ text }}, '{{ decimal_mark }}', '.') as double)
-    end
-{%- endmacro %}
+{#-
+The CTEs of a staging model from `renamed` (every column as <name>_text, delivery_file,
+delivery_line) to `staged`: typed columns, lesion_id, record_key, cells as written where a value
+does not say them, counts of cells that could not be read, payload_hash; exact duplicates folded,
+and nothing else dropped.
+-#}
+{% macro typed(source, form) -%}
+{%- set columns = form_columns(form) -%}
+{%- set key = form_key(form) -%}
+{%- set habits = source_habits(source) -%}
+{%- set texts = columns | selectattr('type', 'in', ['id', 'text']) | list -%}
+{%- set codes = columns | selectattr('type', 'equalto', 'code') | list -%}
+{%- set dates = columns | selectattr('type', 'equalto', 'date') | list -%}
+{%- set numbers = columns | selectattr('type', 'in', ['integer', 'decimal', 'size']) | list -%}
+{%- set has_lesion = 'lesion_no' in columns | map(attribute='name') -%}
+{% if codes -%}
+{{ read_codes(columns, codes, key, source, habits) }}
 
-{#- Whole number of clean text. -#}
-{% macro to_integer(text) -%}
-    case when {{ matches(text, '^[-+]?[0-9]+$') }} then try_cast({{ text }} as integer) end
-{%- endmacro %}
+{% endif -%}
+{% if numbers -%}
+{{ read_numbers(numbers, habits) }}
 
-{#- Length in mm; rounded to the nanometre so that 0.57 cm is 5.7 mm and nothing beside it. -#}
-{% macro to_mm(text, habits) -%}
-    {%- if habits.mm_per_size_unit == 1 -%}
-    {{ to_number(text, habits.decimal_mark) }}
-    {%- else -%}
-    round({{ to_number(text, habits.decimal_mark) }} * {{ habits.mm_per_size_unit }}, 6)
-    {%- endif -%}
-{%- endmacro %}
+{% endif -%}
+{% if dates -%}
+{{ read_dates(dates, habits) }}
 
+{% endif -%}
+cleaned as (
+    select
+        {%- for column in texts %}
+        {{ clean_cell(column, column.name ~ '_text') | indent(4) }} as {{ column.name }}_clean,
+        {%- endfor %}
+        renamed.*
+    from renamed
+),
 
-{#- ISO text of a date in the notations that a source declares. -#}
-{% macro iso_as_declared(text, habits) -%}
-    {%- if habits.excel_serials -%}
-    coalesce({{ iso_date(text, habits.date_order) }}, {{ iso_of_serial(text) }})
-    {%- else -%}
-    {{ iso_date(text, habits.date_order) }}
-    {%- endif -%}
-{%- endmacro %}
+said_cells as (
+    select
+        {%- for column in texts %}
+        {{ said(column.name ~ '_clean', habits, column.type == 'id') | indent(4) }} as {{ column.name }}_said,
+        {%- endfor %}
+        cleaned.*
+    from cleaned
+),
 
+read_values as (
+    select
+        {%- for column in columns %}
+        {{ typed_value(column) | indent(4) }}
+        {%- if column.type in ('id', 'text') %}
+        said_cells.{{ column.name }}_clean,
+        {%- elif column.type == 'code' %}
+        {%- if column.name in key %}
+        read_codes.{{ column.name }}_key,
+        {%- endif %}
+        {%- else %}
+        {%- set kind = 'day_' if column.type == 'date' else column.type ~ '_' %}
+        {{ column.name }}_read.clean as {{ column.name }}_clean,
+        {{ column.name }}_read.{{ kind }}unread as {{ column.name }}_unread,
+        {%- if column.name in key %}
+        {{ column.name }}_read.{{ kind }}key as {{ column.name }}_key,
+        {%- endif %}
+        {%- endif %}
+        said_cells.{{ column.name }}_text,
+        {%- endfor %}
+        {%- if has_lesion %}
+        said_cells.patient_id_said || lesion_no_read.lesion_tag as lesion_id,
+        {%- endif %}
+        {%- if codes %}
+        {%- for run in runs_of_payload(columns) if run[0].type == 'code' %}
+        read_codes.{{ run[0].name }}_payload,
+        {%- endfor %}
+        read_codes.n_unmapped,
+        read_codes.unmapped_cells,
+        {%- else %}
+        cast(0 as integer) as n_unmapped,
+        cast(null as string) as unmapped_cells,
+        {%- endif %}
+        cast(
+            0
+            {%- for column in dates + numbers %}
+            + coalesce(
+                {{ column.name }}_read.{{ 'day' if column.type == 'date' else column.type }}_unread, 0
+            )
+            {%- endfor %}
+            as integer
+        ) as n_unreadable,
+        said_cells.delivery_file,
+        said_cells.delivery_line
+    from said_cells
+    {{ lookups('said_cells', columns, columns | map(attribute='name') | list) | indent(4) }}
+),
 
-{#- Clean text of a cell, null when blank or a declared missing code. -#}
-{% macro said(text, habits) -%}
-    case
-        when upper({{ text }}) in ({{ text_list(habits.missing_codes) }}) then null
-        else {{ text }}
-    end
-{%- endmacro %}
+identified as (
+    select
+        read_values.*,
+        concat_ws(
+            '|',
+            {%- for name in key %}
+            {%- set is_text = name in texts | map(attribute='name') %}
+            {{ 'coalesce(' ~ name ~ ', ' ~ name ~ "_clean, '')" if is_text
+                else 'coalesce(' ~ name ~ "_key, '')" }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        ) as record_key,
+        md5(
+            concat_ws(
+                chr(31),
+                {%- for run in runs_of_payload(columns) %}
+                {{ run[0].name ~ '_payload' if run[0].type == 'code' else payload_text(run) }}
+                {{- ',' if not loop.last }}
+                {%- endfor %}
+            )
+        ) as payload_hash
+    from read_values
+),
 
+-- Copies of one record agree once cleaned; the tie-break only settles whose text is shown.
+{{ without_copies(form) }}
 
-{#- Clean text of a column by its type, from the text as written. -#}
-{% macro clean_cell(column, text) -%}
-    {{ return(clean_id(text) if column.type == 'id' else clean_text(text)) }}
+staged as (
+    select
+        '{{ source }}' as source,
+        {%- for name in canonical_columns(form) %}
+        {{ name }},
+        {%- endfor %}
+        {%- if has_lesion %}
+        lesion_id,
+        {%- endif %}
+        record_key,
+        {{ cells_as_written(columns) | indent(4) }} as cells_as_written,
+        n_unreadable,
+        n_unmapped,
+        payload_hash,
+        delivery_file,
+        delivery_line
+    from folded
+)
 {%- endmacro %}
 
 
@@ -96,263 +187,6 @@ quality.unmapped_values find it; a declared missing code is null and not an erro
 
 
 {#-
-CTE `read_codes`: each combination of coded cells that a form has once, with what they say. A form
-has few, so that code lists are looked up for these and not for every record.
--#}
-{% macro read_codes(codes, source, habits) -%}
-code_lists as (
-    select
-        list_name,
-        source_value,
-        code
-    from {{ ref('ref_codelists') }}
-    where source = '{{ source }}'
-),
-
--- A condition that always holds: groups are then expected to be few, which files without statistics
--- do not tell, and the join to them keeps these in memory and not the records.
-coded_texts as (
-    select
-        {%- for column in codes %}
-        {{ column.name }}_text{{ ',' if not loop.last }}
-        {%- endfor %}
-    from renamed
-    group by
-        {%- for column in codes %}
-        {{ column.name }}_text{{ ',' if not loop.last }}
-        {%- endfor %}
-    having count(*) > 0
-),
-
-clean_codes as (
-    select
-        {%- for column in codes %}
-        {{ column.name }}_text,
-        {{ clean_text(column.name ~ '_text') | indent(4) }} as {{ column.name }}_clean
-        {{- ',' if not loop.last }}
-        {%- endfor %}
-    from coded_texts
-),
-
-read_codes as {{ read_once() }}(
-    select
-        {%- for column in codes %}
-        clean_codes.{{ column.name }}_text,
-        clean_codes.{{ column.name }}_clean,
-        {{ said('clean_codes.' ~ column.name ~ '_clean', habits) | indent(4) }}
-            as {{ column.name }}_said,
-        {%- if column.list == 'verdict' %}
-        coalesce(
-            {{ column.name }}_code.code,
-            case
-                when
-                    upper(clean_codes.{{ column.name }}_clean)
-                    in ({{ text_list(habits.not_done_codes) }})
-                    then 'not_done'
-            end
-        ) as {{ column.name }}
-        {%- else %}
-        {{ column.name }}_code.code as {{ column.name }}
-        {%- endif %}
-        {{- ',' if not loop.last }}
-        {%- endfor %}
-    from clean_codes
-    {%- for column in codes %}
-    left join code_lists as {{ column.name }}_code
-        on
-            clean_codes.{{ column.name }}_clean = {{ column.name }}_code.source_value
-            and {{ column.name }}_code.list_name = '{{ column.list }}'
-    {%- endfor %}
-),
-{%- endmacro %}
-
-
-{#- Joins from records to what some of their columns say: coded cells, dates and numbers. -#}
-{% macro lookups(records, columns, wanted) -%}
-    {%- set codes = columns | selectattr('type', 'equalto', 'code') | list -%}
-    {%- if codes | selectattr('name', 'in', wanted) | list %}
-    left join read_codes
-        on
-            {%- for column in codes %}
-            {{ 'and ' if not loop.first }}{{ records }}.{{ column.name }}_text
-            is not distinct from read_codes.{{ column.name }}_text
-            {%- endfor %}
-    {%- endif %}
-    {%- for column in columns if column.name in wanted %}
-    {%- if column.type == 'date' %}
-    left join read_dates as {{ column.name }}_read
-        on {{ records }}.{{ column.name }}_text = {{ column.name }}_read.text
-    {%- elif column.type in ('integer', 'decimal', 'size') %}
-    left join read_numbers as {{ column.name }}_read
-        on {{ records }}.{{ column.name }}_text = {{ column.name }}_read.text
-    {%- endif %}
-    {%- endfor %}
-{%- endmacro %}
-
-
-{#- CTE `read_numbers`: each text of a number once, with its value by type of column. -#}
-{% macro read_numbers(numbers, habits) -%}
-number_texts as (
-    {{ different_texts(numbers) }}
-),
-
-clean_numbers as (
-    select
-        text,
-        {{ clean_text('text') | indent(4) }} as clean
-    from number_texts
-    where text is not null
-),
-
-said_numbers as (
-    select
-        text,
-        clean,
-        {{ said('clean', habits) | indent(4) }} as said
-    from clean_numbers
-),
-
-read_numbers as {{ read_once() }}(
-    select
-        text,
-        clean,
-        said,
-        {{ to_integer('said') | indent(4) }} as integer_value,
-        {{ to_number('said', habits.decimal_mark) | indent(4) }} as decimal_value,
-        {{ to_mm('said', habits) | indent(4) }} as size_value
-    from said_numbers
-),
-{%- endmacro %}
-
-
-{#- Every text of some columns once. -#}
-{% macro different_texts(columns) -%}
-    {%- for column in columns %}
-    {{- '\n    union distinct\n    ' if not loop.first }}select distinct {{ column.name }}_text as text
-    from renamed
-    {%- endfor %}
-{%- endmacro %}
-
-
-{#-
-The CTEs of a staging model from `renamed` (every column as <name>_text, delivery_file,
-delivery_line) to `staged`: typed columns beside their text, lesion_id, record_key, counts of cells
-that could not be read, payload_hash; exact duplicates folded, and nothing else dropped.
--#}
-{% macro typed(source, form) -%}
-{%- set columns = form_columns(form) -%}
-{%- set habits = source_habits(source) -%}
-{%- set codes = columns | selectattr('type', 'equalto', 'code') | list -%}
-{%- set dates = columns | selectattr('type', 'equalto', 'date') | list -%}
-{%- set numbers = columns | selectattr('type', 'in', ['integer', 'decimal', 'size']) | list -%}
-{% if codes -%}
-{{ read_codes(codes, source, habits) }}
-
-{% endif -%}
-{% if numbers -%}
-{{ read_numbers(numbers, habits) }}
-
-{% endif -%}
-{% if dates -%}
-{{ read_dates(dates, habits) }}
-
-{% endif -%}
-cleaned as (
-    select
-        {%- for column in columns if column.type in ('id', 'text') %}
-        {{ clean_cell(column, column.name ~ '_text') | indent(4) }} as {{ column.name }}_clean,
-        {%- endfor %}
-        renamed.*
-    from renamed
-),
-
-said_cells as (
-    select
-        {%- for column in columns if column.type in ('id', 'text') %}
-        {{ said(column.name ~ '_clean', habits) | indent(4) }} as {{ column.name }}_said,
-        {%- endfor %}
-        cleaned.*
-    from cleaned
-),
-
-read_values as (
-    select
-        {%- for column in columns %}
-        {{ typed_value(column) | indent(4) }}
-        nullif(said_cells.{{ column.name }}_text, '') as {{ column.name }}_text,
-        {%- if column.type in ('id', 'text') %}
-        said_cells.{{ column.name }}_clean,
-        said_cells.{{ column.name }}_said,
-        {%- elif column.type == 'code' %}
-        read_codes.{{ column.name }}_clean,
-        read_codes.{{ column.name }}_said,
-        {%- else %}
-        {{ column.name }}_read.clean as {{ column.name }}_clean,
-        {{ column.name }}_read.said as {{ column.name }}_said,
-        {%- endif %}
-        {%- endfor %}
-        said_cells.delivery_file,
-        said_cells.delivery_line
-    from said_cells
-    {{ lookups('said_cells', columns, columns | map(attribute='name') | list) | indent(4) }}
-),
-
-identified as (
-    select
-        read_values.*,
-        {%- if 'lesion_no' in columns | map(attribute='name') %}
-        {{ lesion_id() | indent(4) }} as lesion_id,
-        {%- endif %}
-        {{ record_key_text(form) | indent(4) }} as record_key,
-        {%- for kind, cells in [('n_unreadable', dates + numbers), ('n_unmapped', codes)] %}
-        cast(
-            0
-            {%- for column in cells %}
-            + case
-                when {{ column.name }}_said is not null and {{ canonical_name(column) }} is null
-                    then 1
-                else 0
-            end
-            {%- endfor %}
-            as integer
-        ) as {{ kind }},
-        {%- endfor %}
-        md5(
-            concat_ws(
-                chr(31),
-                {%- for column in columns %}
-                coalesce({{ column.name }}_clean, ''){{ ',' if not loop.last }}
-                {%- endfor %}
-            )
-        ) as payload_hash
-    from read_values
-),
-
--- Copies of one record agree once cleaned; the tie-break only settles whose text is shown.
-{{ without_copies(form) }}
-
-staged as (
-    select
-        '{{ source }}' as source,
-        {%- for name in canonical_columns(form) %}
-        {{ name }},
-        {%- endfor %}
-        {%- if 'lesion_no' in columns | map(attribute='name') %}
-        lesion_id,
-        {%- endif %}
-        record_key,
-        {{ cells_as_written(columns) | indent(4) }} as cells_as_written,
-        n_unreadable,
-        n_unmapped,
-        payload_hash,
-        delivery_file,
-        delivery_line
-    from folded
-)
-{%- endmacro %}
-
-
-{#-
 Cells whose value does not say what was written: no value could be read, or a text or id was cleaned.
 One text, `name=cell` parted by the sign for a unit separator (`as_written` finds a cell in it), for nearly all
 records have none; raw has every cell.
@@ -364,21 +198,22 @@ records have none; raw has every cell.
             n_unreadable > 0
             or n_unmapped > 0
             {%- for column in texts %}
-            or nullif({{ column.name }}_text, {{ column.name }}) is not null
+            or {{ column.name }}_text <> coalesce({{ column.name }}, '')
             {%- endfor %}
             then concat_ws(
                 '␟',
-                {%- for column in columns %}
+                {%- for column in columns if column.type != 'code' %}
                 case
                     when
                         {%- if column in texts %}
-                        nullif({{ column.name }}_text, {{ column.name }}) is not null
+                        {{ column.name }}_text <> coalesce({{ column.name }}, '')
                         {%- else %}
-                        {{ column.name }}_said is not null and {{ canonical_name(column) }} is null
+                        {{ column.name }}_unread = 1
                         {%- endif %}
-                        then '{{ column.name }}=' || replace({{ column.name }}_text, '␟', ' ')
-                end{{ ',' if not loop.last }}
+                        then {{ name_and_cell(column) }}
+                end,
                 {%- endfor %}
+                unmapped_cells
             )
     end
 {%- endmacro %}
@@ -389,96 +224,69 @@ records have none; raw has every cell.
 {%- endmacro %}
 
 
+{#- Number of cells that say something and have no value. -#}
+{% macro n_unread(columns) -%}
+    {%- for column in columns %}
+    {{ '+ ' if not loop.first }}case
+        when {{ column.name }}_said is not null and {{ column.name }} is null then 1
+        else 0
+    end
+    {%- endfor %}
+{%- endmacro %}
+
+
+{#- Those cells as `cells_as_written` has them; null where every cell could be read. -#}
+{% macro as_written_where_unread(columns) -%}
+    nullif(
+        concat_ws(
+            '␟',
+            {%- for column in columns %}
+            case
+                when {{ column.name }}_said is not null and {{ column.name }} is null
+                    then {{ name_and_cell(column) }}
+            end{{ ',' if not loop.last }}
+            {%- endfor %}
+        ),
+        ''
+    )
+{%- endmacro %}
+
+
+{#- `name=cell`, the cell as written. -#}
+{% macro name_and_cell(column) -%}
+    '{{ column.name }}=' || replace({{ column.name }}_text, '␟', ' ')
+{%- endmacro %}
+
+
 {#-
-CTEs up to `read_dates`: each text of a date once, with the days it can mean. A form has many dates
-and few different ones, so that each is read once and looked up where it stands.
+Columns of a form in order, those next to each other in one list that `read_codes` joins to one
+text.
 -#}
-{% macro read_dates(dates, habits) -%}
-date_texts as (
-    {{ different_texts(dates) }}
-),
+{% macro runs_of_payload(columns) -%}
+    {%- set runs = [] -%}
+    {%- for column in columns -%}
+        {%- if runs and column.type == 'code' and runs[-1][-1].type == 'code' -%}
+            {%- do runs[-1].append(column) -%}
+        {%- else -%}
+            {%- do runs.append([column]) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(runs) }}
+{%- endmacro %}
 
-clean_dates as (
-    select
-        text,
-        {{ clean_text('text') | indent(4) }} as clean
-    from date_texts
-    where text is not null
-),
 
-said_dates as (
-    select
-        text,
-        clean,
-        {{ said('clean', habits) | indent(4) }} as said
-    from clean_dates
-),
-
-slashed_dates as (
-    select
-        *,
-        {{ slashed_date('said', habits) | indent(4) }} as slashed
-    from said_dates
-),
-{% if habits.eras %}
-western_dates as (
-    select
-        *,
-        {{ western_date('slashed') | indent(4) }} as western
-    from slashed_dates
-),
-
-dates_of_any_era as (
-    select
-        *,
-        {{ iso_as_declared('western', habits) | indent(4) }} as any_era
-    from western_dates
-),
-
-iso_dates as (
-    select
-        text,
-        clean,
-        said,
-        {{ date_within_era('slashed', 'any_era') | indent(4) }} as iso,
-        {{ era_limit('slashed', 'first_day') | indent(4) }} as era_first_day,
-        {{ era_limit('slashed', 'last_day') | indent(4) }} as era_last_day
-    from dates_of_any_era
-),
-{%- else %}
-iso_dates as (
-    select
-        text,
-        clean,
-        said,
-        {{ iso_as_declared('slashed', habits) | indent(4) }} as iso
-    from slashed_dates
-),
-{%- endif %}
-
-dates_as_written as (
-    select
-        *,
-        {{ used_day_of('iso') | indent(4) }} as used_day,
-        {{ first_day_of('iso') | indent(4) }} as earliest_day,
-        {{ last_day_of('iso') | indent(4) }} as latest_day,
-        {{ precision_of('iso') | indent(4) }} as precision
-    from iso_dates
-),
-
-read_dates as {{ read_once() }}(
-    select
-        text,
-        clean,
-        said,
-        {%- for name, day in [
-            ('day', 'used_day'), ('first_day', 'earliest_day'), ('last_day', 'latest_day'),
-        ] %}
-        {{ nearest_day_of_era(day) | indent(4) if habits.eras else day }} as {{ name }},
+{#- Clean cells as one text, as a payload hash is made from. -#}
+{% macro payload_text(columns) -%}
+    {%- if columns | length == 1 -%}
+    coalesce({{ columns[0].name }}_clean, '')
+    {%- else -%}
+    concat_ws(
+        chr(31),
+        {%- for column in columns %}
+        coalesce({{ column.name }}_clean, ''){{ ',' if not loop.last }}
         {%- endfor %}
-        precision
-    from dates_as_written
-),
+    )
+    {%- endif -%}
 {%- endmacro %}
 
 
@@ -495,7 +303,7 @@ looked at whose key cells meet those of another, and what repeats is taken out b
 keyed as {{ read_anew() }}(
     select
         renamed.*,
-        {{ short_hash(rough_key(form)) | indent(4) }} as key_hash
+        {{ short_hash(clean_key(form)) | indent(4) }} as key_hash
     from renamed
     {{ lookups('renamed', codes + dates, form_key(form)) | indent(4) }}
 ),
@@ -573,97 +381,17 @@ folded as (
 {%- endmacro %}
 
 
-{#-
-The key of a record as text in which copies agree, however they are written. Cells of plain ASCII,
-which most are, need no cleaning for that.
--#}
-{% macro rough_key(form) -%}
-    {%- set plain = [] -%}
-    {%- set clean = [] -%}
-    {%- set looked_up = [] -%}
+{#- Cells of a record's key, from `renamed` and its lookups, in which copies agree, however they are written. -#}
+{% macro clean_key(form) -%}
+    {%- set cells = [] -%}
     {%- for column in form_columns(form) if column.name in form_key(form) -%}
-        {%- set text = 'renamed.' ~ column.name ~ '_text' -%}
         {%- if column.type == 'code' -%}
-            {%- do looked_up.append("coalesce(read_codes." ~ column.name ~ "_clean, '')") -%}
+            {%- do cells.append('read_codes.' ~ column.name ~ '_key') -%}
         {%- elif column.type == 'date' -%}
-            {%- do looked_up.append('coalesce(' ~ column.name ~ "_read.clean, '')") -%}
+            {%- do cells.append(column.name ~ '_read.day_key') -%}
         {%- else -%}
-            {%- do plain.append('coalesce(' ~ text ~ ", '')") -%}
-            {%- do clean.append('coalesce(' ~ clean_cell(column, text) ~ ", '')") -%}
+            {%- do cells.append(clean_cell(column, 'renamed.' ~ column.name ~ '_text')) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- set written = "concat_ws('|', " ~ plain | join(', ') ~ ')' -%}
-    concat_ws(
-        '|',
-        replace(
-            upper(
-                case
-                    when {{ is_ascii(written) }} then {{ written }}
-                    else concat_ws('|', {{ clean | join(', ') }})
-                end
-            ),
-            ' ',
-            ''
-        )
-        {%- for cell in looked_up %},
-        {{ cell }}
-        {%- endfor %}
-    )
-{%- endmacro %}
-
-
-{#- A short hash of text, to find candidates by; it may meet by chance and differs by engine. -#}
-{% macro short_hash(text) -%}
-    {{ return(adapter.dispatch('short_hash')(text)) }}
-{%- endmacro %}
-
-{% macro default__short_hash(text) -%}
-    hash({{ text }})
-{%- endmacro %}
-
-{% macro spark__short_hash(text) -%}
-    xxhash64({{ text }})
-{%- endmacro %}
-
-
-{#- A record's natural key as text; a key cell that cannot be read stands as written. -#}
-{% macro record_key_text(form) -%}
-    concat_ws(
-        '|',
-        {%- for name in form_key(form) %}
-        coalesce(cast({{ name }} as string), {{ name }}_clean, ''){{ ',' if not loop.last }}
-        {%- endfor %}
-    )
-{%- endmacro %}
-
-
-{#-
-What keeps an engine from writing down a CTE that several others read, where reading it again costs
-less than a copy of it.
--#}
-{% macro read_anew() -%}
-    {{ return(adapter.dispatch('read_anew')()) }}
-{%- endmacro %}
-
-{% macro default__read_anew() -%}
-    not materialized{{ ' ' }}
-{%- endmacro %}
-
-{% macro spark__read_anew() -%}
-{%- endmacro %}
-
-
-{#-
-What has an engine write down a CTE that several others read, where to plan it anew for each takes
-longer than to run it.
--#}
-{% macro read_once() -%}
-    {{ return(adapter.dispatch('read_once')()) }}
-{%- endmacro %}
-
-{% macro default__read_once() -%}
-    materialized{{ ' ' }}
-{%- endmacro %}
-
-{% macro spark__read_once() -%}
+    {{ return(cells) }}
 {%- endmacro %}

@@ -13,3 +13,9 @@
 {% macro least_of_latest_day(day, number) -%}
     (2147483647 - {{ greatest_of_latest_day(day, '2147483647 - ' ~ number) }})
 {%- endmacro %}
+
+
+{#- Who overrules whom, 1 first; a reader of unknown role stands with the local ones. -#}
+{% macro reader_rank(reader_role) -%}
+    case {{ reader_role }} when 'adjudicator' then 1 when 'central' then 2 else 3 end
+{%- endmacro %}

@@ -15,14 +15,21 @@ reads_in_window as (
     where is_in_window
 ),
 
+-- From all reads, in their window or not: to ask for the window twice would keep them in memory.
 said as (
+    {%- for reads in ['int_reads', 'int_adjudicated_reads'] %}
     select distinct
-        reader_rank,
+        {{ reader_rank('reader_role') }} as reader_rank,
         reader_id,
         verdict,
         verdict_reason,
         conditions_met
-    from reads_in_window
+    from {{ ref(reads) }}
+    where read_status = 'done'
+    {%- if not loop.last %}
+    union distinct
+    {%- endif %}
+    {%- endfor %}
 ),
 
 -- Everything any reader ever said, numbered so that one number of an exam tells who stands and

@@ -7,7 +7,7 @@ with
 
 {{ form }}_hashes as (
     {%- for source in source_names() %}
-    select {{ short_hash('record_key') }} as key_hash
+    select {{ short_hash(['record_key']) }} as key_hash
     from {{ ref('stg_' ~ source ~ '__' ~ form) }}
     {%- if not loop.last %}
     union all
@@ -29,7 +29,7 @@ with
         records.payload_hash || records.source as candidate
     from {{ ref('stg_' ~ source ~ '__' ~ form) }} as records
     inner join {{ form }}_repeated as repeated
-        on {{ short_hash('records.record_key') }} = repeated.key_hash
+        on {{ short_hash(['records.record_key']) }} = repeated.key_hash
     {%- if not loop.last %}
     union all
     {%- endif %}

@@ -58,19 +58,23 @@ reads as (
     from adjudicated_reads
 ),
 
--- One side of a join takes less memory than two.
+-- A lesion's id names its patient, so that what a window needs of both stands in one row. One side
+-- of a join takes less memory and time than four.
 lesions as (
     select
         records.lesion_id,
-        dispositions.disposition_date
+        dispositions.disposition_date,
+        registrations.chemo_start_date,
+        operations.first_surgery_date_upper,
+        operations.surgery_date
     from {{ ref('int_lesion_records') }} as records
     left join {{ ref('int_lesion_dispositions') }} as dispositions
         on records.lesion_id = dispositions.lesion_id
+    left join {{ ref('int_registrations') }} as registrations
+        on records.patient_id = registrations.patient_id
+    left join {{ ref('int_operations') }} as operations
+        on records.patient_id = operations.patient_id
 ),
-
-registrations as (select * from {{ ref('int_registrations') }}),
-
-operations as (select * from {{ ref('int_operations') }}),
 
 -- Why a read stands outside its window; null when it stands inside. One whose day is not known
 -- stands inside where its date can mean a day of the window.
@@ -88,11 +92,11 @@ judged as (
                 or reads.timepoint = 'followup' and reads.modality is not null
                 then case reads.timepoint
                     when 'baseline' then case
-                        when reads.read_date_lower > registrations.chemo_start_date
+                        when reads.read_date_lower > lesions.chemo_start_date
                             then 'after_chemotherapy_start'
                     end
                     when 'preop' then case
-                        when reads.read_date_lower > operations.first_surgery_date_upper
+                        when reads.read_date_lower > lesions.first_surgery_date_upper
                             then 'after_first_stage'
                     end
                     when 'intraop' then case
@@ -103,7 +107,7 @@ judged as (
                         else 'not_at_stage_of_disposition'
                     end
                     when 'followup' then case
-                        when reads.read_date > operations.surgery_date then null
+                        when reads.read_date > lesions.surgery_date then null
                         else 'not_after_surgery'
                     end
                 end
@@ -111,8 +115,6 @@ judged as (
         end as outside_reason
     from reads
     left join lesions on reads.lesion_id = lesions.lesion_id
-    left join registrations on reads.patient_id = registrations.patient_id
-    left join operations on reads.patient_id = operations.patient_id
 )
 
 select
@@ -143,7 +145,5 @@ select
     ---------- window and rank
     outside_reason is null as is_in_window,
     outside_reason,
-    -- Who overrules whom; a reader of unknown role stands with the local ones.
-    case reader_role when 'adjudicator' then 1 when 'central' then 2 else 3 end
-        as reader_rank
+    {{ reader_rank('reader_role') }} as reader_rank
 from judged

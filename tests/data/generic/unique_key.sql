@@ -3,11 +3,7 @@ The grain of a table: these columns together name one row. Nulls count as a valu
 by a short hash first, for a registry's keys as text would fill the memory.
 -#}
 {% test unique_key(model, columns) %}
-{%- set texts = [] -%}
-{%- for column in columns -%}
-    {%- do texts.append("coalesce(cast(" ~ column ~ " as string), '')") -%}
-{%- endfor -%}
-{%- set key_hash = short_hash("concat_ws('|', " ~ texts | join(', ') ~ ')') -%}
+{%- set key_hash = short_hash(columns) -%}
 with
 
 repeated as (
