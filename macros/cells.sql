@@ -1,6 +1,7 @@
 {#-
 What one cell says, by its type and its source's habits. A form has many records and few different
-texts: each is read once (CTEs read_codes, read_numbers, read_dates) and looked up where it stands.
+texts: each is read once (CTEs read_codes, read_numbers, read_dates, read_segments) and looked up
+where it stands.
 -#}
 
 {#- Number of clean text; null unless it is a plain number with the source's decimal mark. -#}
@@ -154,25 +155,7 @@ a record's key.
 -#}
 {% macro read_numbers(numbers, habits) -%}
 {%- set types = numbers | map(attribute='type') | unique | list -%}
-number_texts as (
-    {{ different_texts(numbers) }}
-),
-
-clean_numbers as (
-    select
-        text,
-        {{ clean_text('text') | indent(4) }} as clean
-    from number_texts
-    where text is not null
-),
-
-said_numbers as (
-    select
-        text,
-        clean,
-        {{ said('clean', habits) | indent(4) }} as said
-    from clean_numbers
-),
+{{ said_texts('numbers', numbers, habits) }}
 
 number_values as (
     select
@@ -205,25 +188,7 @@ CTEs up to `read_dates`: each text of a date once, with the days it can mean. A 
 and few different ones, so that each is read once and looked up where it stands.
 -#}
 {% macro read_dates(dates, habits) -%}
-date_texts as (
-    {{ different_texts(dates) }}
-),
-
-clean_dates as (
-    select
-        text,
-        {{ clean_text('text') | indent(4) }} as clean
-    from date_texts
-    where text is not null
-),
-
-said_dates as (
-    select
-        text,
-        clean,
-        {{ said('clean', habits) | indent(4) }} as said
-    from clean_dates
-),
+{{ said_texts('dates', dates, habits) }}
 
 slashed_dates as (
     select
@@ -306,6 +271,44 @@ read_dates as {{ read_once() }}(
 {%- endmacro %}
 
 
+{#- CTE `read_segments`: each text of Couinaud segments once, with the segments it names. -#}
+{% macro read_segments(columns, habits) -%}
+{{ said_texts('segments', columns, habits) }}
+
+read_segments as {{ read_once() }}(
+    select
+        text,
+        clean,
+        {{ clean_segments('said') }} as segments_value
+    from said_segments
+),
+{%- endmacro %}
+
+
+{#- CTE `said_<kind>`: every text of some columns once, clean and as said. -#}
+{% macro said_texts(kind, columns, habits) -%}
+{{ kind }}_texts as (
+    {{ different_texts(columns) }}
+),
+
+clean_{{ kind }} as (
+    select
+        text,
+        {{ clean_text('text') | indent(4) }} as clean
+    from {{ kind }}_texts
+    where text is not null
+),
+
+said_{{ kind }} as (
+    select
+        text,
+        clean,
+        {{ said('clean', habits) | indent(4) }} as said
+    from clean_{{ kind }}
+),
+{%- endmacro %}
+
+
 {#- Every text of some columns once. -#}
 {% macro different_texts(columns) -%}
     {%- for column in columns %}
@@ -332,6 +335,9 @@ read_dates as {{ read_once() }}(
         on {{ records }}.{{ column.name }}_text = {{ column.name }}_read.text
     {%- elif column.type in ('integer', 'decimal', 'size') %}
     left join read_numbers as {{ column.name }}_read
+        on {{ records }}.{{ column.name }}_text = {{ column.name }}_read.text
+    {%- elif column.type == 'segments' %}
+    left join read_segments as {{ column.name }}_read
         on {{ records }}.{{ column.name }}_text = {{ column.name }}_read.text
     {%- endif %}
     {%- endfor %}

@@ -20,7 +20,7 @@ python/dlm/contracts say which header of which source it is.
             ('resectability', 'code', 'resectability'),
         ],
         'lesion': [
-            ('patient_id', 'id'), ('lesion_no', 'integer'), ('segment', 'text'),
+            ('patient_id', 'id'), ('lesion_no', 'integer'), ('segment', 'segments'),
             ('baseline_size', 'size'), ('baseline_date', 'date'),
             ('site_disappeared', 'code', 'yes_no'),
         ],
@@ -37,7 +37,7 @@ python/dlm/contracts say which header of which source it is.
         'surgery': [
             ('patient_id', 'id'), ('stage', 'integer'), ('planned_stages', 'integer'),
             ('performed', 'code', 'yes_no'), ('surgery_date', 'date'),
-            ('procedure', 'code', 'procedure'), ('segments_removed', 'text'),
+            ('procedure', 'code', 'procedure'), ('segments_removed', 'segments'),
             ('r_status', 'code', 'r_status'), ('duration_min', 'integer'),
             ('blood_loss_ml', 'integer'),
         ],

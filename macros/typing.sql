@@ -41,6 +41,7 @@ and nothing else dropped.
 {%- set codes = columns | selectattr('type', 'equalto', 'code') | list -%}
 {%- set dates = columns | selectattr('type', 'equalto', 'date') | list -%}
 {%- set numbers = columns | selectattr('type', 'in', ['integer', 'decimal', 'size']) | list -%}
+{%- set segments = columns | selectattr('type', 'equalto', 'segments') | list -%}
 {%- set has_lesion = 'lesion_no' in columns | map(attribute='name') -%}
 {% if codes -%}
 {{ read_codes(columns, codes, key, source, habits) }}
@@ -52,6 +53,10 @@ and nothing else dropped.
 {% endif -%}
 {% if dates -%}
 {{ read_dates(dates, habits) }}
+
+{% endif -%}
+{% if segments -%}
+{{ read_segments(segments, habits) }}
 
 {% endif -%}
 cleaned as (
@@ -82,6 +87,8 @@ read_values as (
         {%- if column.name in key %}
         read_codes.{{ column.name }}_key,
         {%- endif %}
+        {%- elif column.type == 'segments' %}
+        {{ column.name }}_read.clean as {{ column.name }}_clean,
         {%- else %}
         {%- set kind = 'day_' if column.type == 'date' else column.type ~ '_' %}
         {{ column.name }}_read.clean as {{ column.name }}_clean,
@@ -169,9 +176,7 @@ staged as (
 
 {#- Value columns of one form column. -#}
 {% macro typed_value(column) -%}
-    {%- if column.name in ('segment', 'segments_removed') -%}
-    {{ clean_segments(column.name ~ '_said') }} as {{ column.name }},
-    {%- elif column.type in ('id', 'text') -%}
+    {%- if column.type in ('id', 'text') -%}
     {{ column.name }}_said as {{ column.name }},
     {%- elif column.type == 'date' -%}
     {{ column.name }}_read.day as {{ column.name }},
@@ -192,7 +197,7 @@ One text, `name=cell` parted by the sign for a unit separator (`as_written` find
 records have none; raw has every cell.
 -#}
 {% macro cells_as_written(columns) -%}
-    {%- set texts = columns | selectattr('type', 'in', ['id', 'text']) | list -%}
+    {%- set texts = columns | selectattr('type', 'in', ['id', 'text', 'segments']) | list -%}
     case
         when
             n_unreadable > 0

@@ -9,7 +9,7 @@ written is evidence are named in `texts`.
 {% macro checked_records(form, texts=()) -%}
 {%- set columns = form_columns(form) -%}
 {%- set ids = columns | selectattr('type', 'equalto', 'id') | map(attribute='name') | list -%}
-{%- set free = columns | selectattr('type', 'in', ['id', 'text']) | map(attribute='name') | list -%}
+{%- set free = columns | selectattr('type', 'in', ['id', 'text', 'segments']) | map(attribute='name') | list -%}
 {%- set has_lesion = 'lesion_no' in columns | map(attribute='name') -%}
 sites as (select site_id from {{ ref('ref_sites') }}),
 
