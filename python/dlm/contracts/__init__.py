@@ -29,7 +29,9 @@ REDCAP_COLUMNS = (
     "redcap_repeat_instance",
     "redcap_data_access_group",
 )
-COLUMN_TYPES = ("id", "text", "integer", "decimal", "size", "date", "code")
+COLUMN_TYPES = ("id", "text", "segments", "integer", "decimal", "size", "date", "code")
+FREE_TEXT = ("text", "segments")
+"""Types of columns that people type words into."""
 
 
 class ContractError(DlmError):

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dlm.contracts import COLUMN_TYPES, FileSpec
+from dlm.contracts import COLUMN_TYPES, FREE_TEXT, FileSpec
 from dlm.errors import DeliveryRefused, Problem
 from dlm.yaml_text import load_yaml
 
@@ -90,7 +90,10 @@ class PrivacyGate:
             if int(lengths.max()) < _SHORTEST:
                 continue
             kind = self.spec.types.get(header, "text")
-            kind = PATIENT if header == self.spec.patient else kind
+            if header == self.spec.patient:
+                kind = PATIENT
+            elif kind in FREE_TEXT:
+                kind = "text"
             for rule, value in _suspects(values(), kind):
                 rows = np.flatnonzero(pc.equal(column, value).to_numpy(zero_copy_only=False))
                 if not len(rows):

@@ -126,9 +126,9 @@ def _raw_column(
         assert column.list is not None
         return _codes(given, codes[(contract.source, column.list)], site)
     if contract.source == "jcog" and column.type == "text":
-        given = _each(given, lambda value: JAPANESE_TEXT.get(value, value))
-        if column.name in ("segment", "segments_removed"):
-            return _full_width(given, _is_one(site, FULL_WIDTH_NUMBERS))
+        return _each(given, lambda value: JAPANESE_TEXT.get(value, value))
+    if contract.source == "jcog" and column.type == "segments":
+        return _full_width(given, _is_one(site, FULL_WIDTH_NUMBERS))
     if column.name == "site_id" and contract.layout == "redcap":
         # REDCap lower-cases the name of a data access group.
         return _each(given, str.lower)
