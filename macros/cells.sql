@@ -60,11 +60,10 @@ already.
 
 
 {#-
-CTE `read_codes`: each combination of coded cells that a form has once, with what it says and what
-it adds to a record's key, payload and account. A form has few, so that code lists are looked up
-and texts joined for these and not for every record.
+CTE `read_codes`: each combination of coded cells that a form has once, with what it says. A form has
+few, so that code lists are looked up for these and not for every record.
 -#}
-{% macro read_codes(columns, codes, key, source, habits) -%}
+{% macro read_codes(codes, key, source, habits) -%}
 code_lists as (
     select
         list_name,
@@ -136,22 +135,20 @@ read_codes as {{ read_once() }}(
         {{ column.name }}_text,
         {{ column.name }},
         {%- if column.name in key %}
+        {{ column.name }}_clean,
         coalesce({{ column.name }}, {{ column.name }}_clean, '') as {{ column.name }}_key,
         {%- endif %}
         {%- endfor %}
-        {%- for run in runs_of_payload(columns) if run[0].type == 'code' %}
-        {{ payload_text(run) | indent(4) }} as {{ run[0].name }}_payload,
-        {%- endfor %}
         {{ n_unread(codes) | indent(4) }} as n_unmapped,
-        {{ as_written_where_unread(codes) | indent(4) }} as unmapped_cells
+        {{ cells_without_value(codes) | indent(4) }} as unmapped_cells,
+        {{ cells_without_value(codes, clean=true) | indent(4) }} as unread_codes
     from decoded
 ),
 {%- endmacro %}
 
 
 {#-
-CTE `read_numbers`: each text of a number once, with its value by type of column and what it adds to
-a record's key.
+CTE `read_numbers`: each text of a number once, with its value by type of column.
 -#}
 {% macro read_numbers(numbers, habits) -%}
 {%- set types = numbers | map(attribute='type') | unique | list -%}
@@ -176,7 +173,6 @@ read_numbers as {{ read_once() }}(
         {{ type }}_value,
         case when said is not null and {{ type }}_value is null then 1 else 0 end as {{ type }}_unread,
         {%- endfor %}
-        coalesce(cast(integer_value as string), clean, '') as integer_key,
         {{ lesion_tag('integer_value') | indent(4) }} as lesion_tag
     from number_values
 ),

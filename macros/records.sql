@@ -25,7 +25,6 @@ the cut-off are left out.
 {%- if 'lesion_no' in columns -%}
     {%- do columns.append('lesion_id') -%}
 {%- endif -%}
-{%- do columns.extend(['record_key', 'payload_hash']) -%}
 {#- Named whatever the cut-off, for dbt knows parents from one reading without any. -#}
 {%- set registrations = ref('int_registrations') if form != 'registration' else none -%}
 {%- set may_register_later = form != 'registration' and cutoff_date() -%}
@@ -40,10 +39,13 @@ contested as (
 united as (
     {%- for source in source_names() %}
     select
-        {%- for column in columns %}
+        {%- for column in columns + key_columns(form) %}
         {{ column }}{{ ',' if not loop.last }}
         {%- endfor %}
-    from {{ ref('stg_' ~ source ~ '__' ~ form) }}
+        {%- if is_kept_without_keys(form) %},
+        {{ record_key(form) | indent(4) }} as record_key
+        {%- endif %}
+    from {{ staged_model(source, form) }}
     {%- if not loop.last %}
     union all
     {%- endif %}
@@ -64,7 +66,10 @@ kept as (
     left join registered_later on united.patient_id = registered_later.patient_id
     {%- endif %}
     where
-        (contested.record_key is null or united.payload_hash || united.source = contested.winner)
+        case
+            when contested.record_key is null then true
+            else {{ staged_payload_hash(form, 'united.') | indent(8) }} || united.source = contested.winner
+        end
         {%- if may_register_later %}
         and registered_later.patient_id is null
         {%- endif %}

@@ -29,22 +29,19 @@ quality.unmapped_values find it; a declared missing code is null and not an erro
 
 {#-
 The CTEs of a staging model from `renamed` (every column as <name>_text, delivery_file,
-delivery_line) to `staged`: typed columns, lesion_id, record_key, cells as written where a value
-does not say them, counts of cells that could not be read, payload_hash; exact duplicates folded,
-and nothing else dropped.
+delivery_line) to `staged`: typed columns, lesion_id, cells as written where a value does not say
+them, counts of cells that could not be read, record_key, payload_hash; exact duplicates folded, and
+nothing else dropped. A model that keeps no keys (`with_keys` false) leaves them to `with_record_keys`.
 -#}
-{% macro typed(source, form) -%}
+{% macro typed(source, form, with_keys=true) -%}
 {%- set columns = form_columns(form) -%}
-{%- set key = form_key(form) -%}
 {%- set habits = source_habits(source) -%}
-{%- set texts = columns | selectattr('type', 'in', ['id', 'text']) | list -%}
 {%- set codes = columns | selectattr('type', 'equalto', 'code') | list -%}
 {%- set dates = columns | selectattr('type', 'equalto', 'date') | list -%}
 {%- set numbers = columns | selectattr('type', 'in', ['integer', 'decimal', 'size']) | list -%}
 {%- set segments = columns | selectattr('type', 'equalto', 'segments') | list -%}
-{%- set has_lesion = 'lesion_no' in columns | map(attribute='name') -%}
 {% if codes -%}
-{{ read_codes(columns, codes, key, source, habits) }}
+{{ read_codes(codes, form_key(form), source, habits) }}
 
 {% endif -%}
 {% if numbers -%}
@@ -59,62 +56,100 @@ and nothing else dropped.
 {{ read_segments(segments, habits) }}
 
 {% endif -%}
-cleaned as (
+{{ records_as_read('renamed', form, habits) }}
+
+{{ without_copies(form, habits) }}
+
+staged as (
+    select
+        '{{ source }}' as source,
+        {%- for name in value_columns(form) %}
+        {{ name }},
+        {%- endfor %}
+        {%- if with_keys %}
+        {{ record_key(form) | indent(4) }} as record_key,
+        {%- endif %}
+        cells_as_written,
+        n_unreadable,
+        n_unmapped,
+        {%- if with_keys %}
+        {{ payload_hash(form) | indent(4) }} as payload_hash,
+        {%- else %}
+        unread_cells,
+        key_as_written,
+        {%- endif %}
+        delivery_file,
+        delivery_line
+    from folded
+)
+{%- endmacro %}
+
+
+{#- What a form's records say, in the order of staging: typed columns, and the lesion they name. -#}
+{% macro value_columns(form) -%}
+    {%- set names = canonical_columns(form) -%}
+    {{ return(names + ['lesion_id'] if 'lesion_no' in names else names) }}
+{%- endmacro %}
+
+
+{#-
+CTEs from a relation of cells as written to `<prefix>as_read`: every cell typed, the same as written
+where a value does not say it, and of records with a cell that could not be read what these say, and
+the key where one is of it.
+-#}
+{% macro records_as_read(relation, form, habits, prefix='') -%}
+{%- set columns = form_columns(form) -%}
+{%- set key = form_key(form) -%}
+{%- set texts = columns | selectattr('type', 'in', ['id', 'text']) | list -%}
+{%- set codes = columns | selectattr('type', 'equalto', 'code') | list -%}
+{%- set numbers = columns | selectattr('type', 'in', ['integer', 'decimal', 'size', 'date']) | list -%}
+{{ prefix }}cleaned as (
     select
         {%- for column in texts %}
         {{ clean_cell(column, column.name ~ '_text') | indent(4) }} as {{ column.name }}_clean,
         {%- endfor %}
-        renamed.*
-    from renamed
+        {{ relation }}.*
+    from {{ relation }}
 ),
 
-said_cells as (
+{{ prefix }}said_cells as (
     select
         {%- for column in texts %}
         {{ said(column.name ~ '_clean', habits, column.type == 'id') | indent(4) }} as {{ column.name }}_said,
         {%- endfor %}
-        cleaned.*
-    from cleaned
+        {{ prefix }}cleaned.*
+    from {{ prefix }}cleaned
 ),
 
-read_values as (
+{{ prefix }}read_values as (
     select
         {%- for column in columns %}
         {{ typed_value(column) | indent(4) }}
-        {%- if column.type in ('id', 'text') %}
+        {%- if column in texts %}
         said_cells.{{ column.name }}_clean,
-        {%- elif column.type == 'code' %}
-        {%- if column.name in key %}
-        read_codes.{{ column.name }}_key,
-        {%- endif %}
-        {%- elif column.type == 'segments' %}
+        {%- elif column in numbers %}
         {{ column.name }}_read.clean as {{ column.name }}_clean,
-        {%- else %}
-        {%- set kind = 'day_' if column.type == 'date' else column.type ~ '_' %}
-        {{ column.name }}_read.clean as {{ column.name }}_clean,
-        {{ column.name }}_read.{{ kind }}unread as {{ column.name }}_unread,
-        {%- if column.name in key %}
-        {{ column.name }}_read.{{ kind }}key as {{ column.name }}_key,
-        {%- endif %}
+        {{ column.name }}_read.{{ 'day' if column.type == 'date' else column.type }}_unread as {{ column.name }}_unread,
+        {%- elif column.type == 'code' and column.name in key %}
+        read_codes.{{ column.name }}_clean,
         {%- endif %}
         said_cells.{{ column.name }}_text,
         {%- endfor %}
-        {%- if has_lesion %}
+        {%- if 'lesion_no' in columns | map(attribute='name') %}
         said_cells.patient_id_said || lesion_no_read.lesion_tag as lesion_id,
         {%- endif %}
         {%- if codes %}
-        {%- for run in runs_of_payload(columns) if run[0].type == 'code' %}
-        read_codes.{{ run[0].name }}_payload,
-        {%- endfor %}
         read_codes.n_unmapped,
         read_codes.unmapped_cells,
+        read_codes.unread_codes,
         {%- else %}
         cast(0 as integer) as n_unmapped,
         cast(null as string) as unmapped_cells,
+        cast(null as string) as unread_codes,
         {%- endif %}
         cast(
             0
-            {%- for column in dates + numbers %}
+            {%- for column in numbers %}
             + coalesce(
                 {{ column.name }}_read.{{ 'day' if column.type == 'date' else column.type }}_unread, 0
             )
@@ -123,54 +158,18 @@ read_values as (
         ) as n_unreadable,
         said_cells.delivery_file,
         said_cells.delivery_line
-    from said_cells
+    from {{ prefix }}said_cells as said_cells
     {{ lookups('said_cells', columns, columns | map(attribute='name') | list) | indent(4) }}
 ),
 
-identified as (
+{{ prefix }}as_read as (
     select
-        read_values.*,
-        concat_ws(
-            '|',
-            {%- for name in key %}
-            {%- set is_text = name in texts | map(attribute='name') %}
-            {{ 'coalesce(' ~ name ~ ', ' ~ name ~ "_clean, '')" if is_text
-                else 'coalesce(' ~ name ~ "_key, '')" }}{{ ',' if not loop.last }}
-            {%- endfor %}
-        ) as record_key,
-        md5(
-            concat_ws(
-                chr(31),
-                {%- for run in runs_of_payload(columns) %}
-                {{ run[0].name ~ '_payload' if run[0].type == 'code' else payload_text(run) }}
-                {{- ',' if not loop.last }}
-                {%- endfor %}
-            )
-        ) as payload_hash
-    from read_values
-),
-
--- Copies of one record agree once cleaned; the tie-break only settles whose text is shown.
-{{ without_copies(form) }}
-
-staged as (
-    select
-        '{{ source }}' as source,
-        {%- for name in canonical_columns(form) %}
-        {{ name }},
-        {%- endfor %}
-        {%- if has_lesion %}
-        lesion_id,
-        {%- endif %}
-        record_key,
+        *,
         {{ cells_as_written(columns) | indent(4) }} as cells_as_written,
-        n_unreadable,
-        n_unmapped,
-        payload_hash,
-        delivery_file,
-        delivery_line
-    from folded
-)
+        {{ unread_cells(numbers) | indent(4) }} as unread_cells,
+        {{ key_as_written(columns, key) | indent(4) }} as key_as_written
+    from {{ prefix }}read_values
+),
 {%- endmacro %}
 
 
@@ -223,6 +222,40 @@ records have none; raw has every cell.
     end
 {%- endmacro %}
 
+{#- What cells say that could not be read, once clean; null where all could. -#}
+{% macro unread_cells(numbers) -%}
+    case
+        when n_unreadable > 0 or n_unmapped > 0
+            then concat_ws(
+                '␟',
+                {%- for column in numbers %}
+                case when {{ column.name }}_unread = 1 then '{{ column.name }}=' || {{ column.name }}_clean end,
+                {%- endfor %}
+                unread_codes
+            )
+    end
+{%- endmacro %}
+
+{#- The record's key where a cell of it says something and has no value; null where each has one. -#}
+{% macro key_as_written(columns, key) -%}
+    {%- set cells = [] -%}
+    {%- for name in key -%}
+        {%- do cells.extend(columns | selectattr('name', 'equalto', name) | list) -%}
+    {%- endfor -%}
+    case
+        when
+            {%- for column in cells %}
+            {{ 'or ' if not loop.first }}{{ column.name }} is null and {{ column.name }}_clean is not null
+            {%- endfor %}
+            then concat_ws(
+                '|',
+                {%- for column in cells %}
+                coalesce({{ value_text(column) }}, {{ column.name }}_clean, ''){{ ',' if not loop.last }}
+                {%- endfor %}
+            )
+    end
+{%- endmacro %}
+
 {#- A cell as the source wrote it, from `cells_as_written`; null where its value says it. -#}
 {% macro as_written(column) -%}
     nullif(regexp_extract(cells_as_written, '(^|␟){{ column }}=([^␟]*)', 2), '')
@@ -240,15 +273,15 @@ records have none; raw has every cell.
 {%- endmacro %}
 
 
-{#- Those cells as `cells_as_written` has them; null where every cell could be read. -#}
-{% macro as_written_where_unread(columns) -%}
+{#- Those cells, as written or clean; null where every cell could be read. -#}
+{% macro cells_without_value(columns, clean=false) -%}
     nullif(
         concat_ws(
             '␟',
             {%- for column in columns %}
             case
                 when {{ column.name }}_said is not null and {{ column.name }} is null
-                    then {{ name_and_cell(column) }}
+                    then {{ "'" ~ column.name ~ "=' || " ~ column.name ~ '_clean' if clean else name_and_cell(column) }}
             end{{ ',' if not loop.last }}
             {%- endfor %}
         ),
@@ -264,47 +297,35 @@ records have none; raw has every cell.
 
 
 {#-
-Columns of a form in order, those next to each other in one list that `read_codes` joins to one
-text.
+CTEs from `as_read` to `folded`: of records with one payload, the first; the tie-break only settles
+whose text is shown.
 -#}
-{% macro runs_of_payload(columns) -%}
-    {%- set runs = [] -%}
-    {%- for column in columns -%}
-        {%- if runs and column.type == 'code' and runs[-1][-1].type == 'code' -%}
-            {%- do runs[-1].append(column) -%}
-        {%- else -%}
-            {%- do runs.append([column]) -%}
-        {%- endif -%}
-    {%- endfor -%}
-    {{ return(runs) }}
+{% macro without_copies(form, habits) -%}
+    {{ return(adapter.dispatch('without_copies')(form, habits)) }}
 {%- endmacro %}
 
-
-{#- Clean cells as one text, as a payload hash is made from. -#}
-{% macro payload_text(columns) -%}
-    {%- if columns | length == 1 -%}
-    coalesce({{ columns[0].name }}_clean, '')
+{#- DuckDB would sort every column of every record for a window over them. -#}
+{% macro default__without_copies(form, habits) -%}
+    {%- if var('loaded_by_dlm') -%}
+    {{ without_copies_of_suspects(form, habits) }}
     {%- else -%}
-    concat_ws(
-        chr(31),
-        {%- for column in columns %}
-        coalesce({{ column.name }}_clean, ''){{ ',' if not loop.last }}
-        {%- endfor %}
-    )
+    {{ without_copies_by_window(form) }}
     {%- endif -%}
 {%- endmacro %}
 
+{#- Spark would plan the reading of suspects for longer than it takes to shuffle all records. -#}
+{% macro spark__without_copies(form, habits) -%}
+    {{ without_copies_by_window(form) }}
+{%- endmacro %}
 
 {#-
-CTEs from `identified` to `folded`: of records with one payload, the first. A window over the whole
-table would sort every column of every record. Where rows know their file and line, only those are
-looked at whose key cells meet those of another, and what repeats is taken out by file and line.
+Where rows know their file and line: only those are looked at whose key cells meet those of another,
+and what repeats is taken out by file and line.
 -#}
-{% macro without_copies(form) -%}
+{% macro without_copies_of_suspects(form, habits) -%}
 {%- set columns = form_columns(form) -%}
 {%- set codes = columns | selectattr('type', 'equalto', 'code') | list -%}
 {%- set dates = columns | selectattr('type', 'equalto', 'date') | list -%}
-{%- if var('loaded_by_dlm') -%}
 keyed as {{ read_anew() }}(
     select
         renamed.*,
@@ -326,19 +347,17 @@ suspected as (
     inner join suspected_keys on keyed.key_hash = suspected_keys.key_hash
 ),
 
+{{ records_as_read('suspected', form, habits, 'suspected_') }}
+
 told_apart as (
     select
         delivery_file,
         delivery_line,
         row_number() over (
-            partition by
-                {%- for column in columns %}
-                {{ clean_cell(column, column.name ~ '_text') | indent(8) }},
-                {%- endfor %}
-                key_hash
+            partition by {{ payload_hash(form) | indent(4) }}
             order by delivery_file, delivery_line
         ) as copy_no
-    from suspected
+    from suspected_as_read
 ),
 
 copies as (
@@ -350,31 +369,33 @@ copies as (
 ),
 
 folded as (
-    select identified.*
-    from identified
+    select as_read.*
+    from as_read
     left join copies
         on
-            identified.delivery_file = copies.delivery_file
-            and identified.delivery_line = copies.delivery_line
+            as_read.delivery_file = copies.delivery_file
+            and as_read.delivery_line = copies.delivery_line
     where copies.delivery_line is null
 ),
-{%- else -%}
+{%- endmacro %}
+
+{% macro without_copies_by_window(form) -%}
 numbered as (
     select
-        identified.*,
+        *,
         row_number() over (
-            partition by payload_hash
+            partition by {{ payload_hash(form) | indent(4) }}
             order by
                 delivery_file,
                 delivery_line,
                 concat_ws(
                     chr(31),
-                    {%- for column in columns %}
+                    {%- for column in form_columns(form) %}
                     coalesce({{ column.name }}_text, ''){{ ',' if not loop.last }}
                     {%- endfor %}
                 )
         ) as copy_no
-    from identified
+    from as_read
 ),
 
 folded as (
@@ -382,7 +403,6 @@ folded as (
     from numbered
     where copy_no = 1
 ),
-{%- endif -%}
 {%- endmacro %}
 
 

@@ -66,8 +66,12 @@ staged as (
         {{ name }},
         {%- endfor %}
         {{ 'lesion_id' if has_lesion else 'cast(null as string) as lesion_id' }},
-        record_key,
-        payload_hash,
+        {%- for name in key_columns(form) %}
+        {{ name }},
+        {%- endfor %}
+        {%- if is_kept_without_keys(form) %}
+        {{ record_key(form) | indent(4) }} as record_key,
+        {%- endif %}
         n_unreadable,
         {%- for name in texts %}
         {{ as_written(name) | indent(4) }} as {{ name }}_text,
@@ -95,7 +99,7 @@ staged as (
         {%- endfor %}
         delivery_file,
         delivery_line
-    from {{ ref('stg_' ~ source ~ '__' ~ form) }}
+    from {{ staged_model(source, form) }}
     {%- if not loop.last %}
     union all
     {%- endif %}
@@ -148,9 +152,12 @@ records as (
     records.patient_id,
     records.lesion_id,
     records.form,
-    records.record_key,
+    records.{{ 'key_as_written' if is_kept_without_keys(form) else 'record_key' }},
     -- Tells records of one key apart; of the others it would only take room.
-    case when records.is_contested then records.payload_hash else '' end as payload_hash,
+    case
+        when records.is_contested then {{ staged_payload_hash(form, 'records.') }}
+        else ''
+    end as payload_hash,
     records.delivery_file,
     records.delivery_line
 {%- endmacro %}

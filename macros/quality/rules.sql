@@ -30,6 +30,7 @@ site_id, patient_id, lesion_id, form, record_key, payload_hash, delivery_file an
             'model': 'checked_' ~ form,
             'rules': context[form ~ '_rules']() + general_rules(form),
             'needs': [form],
+            'columns': {'record_key': record_key(form)} if is_kept_without_keys(form) else none,
         }) -%}
     {%- endfor -%}
     {%- for name in ['delivery', 'change', 'site', 'result'] -%}

@@ -94,6 +94,5 @@ select
 
     ---------- record
     record_key,
-    {{ key_of(['adjudication_id', 'verdict', 'verdict_reason']) }} as payload_hash,
     adjudication_id
 from keyed

@@ -4,11 +4,15 @@
 -- memory.
 with
 {%- for form in form_names() %}
+{%- set keys = [] -%}
+{%- for name in form_key(form) -%}
+    {%- do keys.append('records.' ~ name) -%}
+{%- endfor %}
 
 {{ form }}_hashes as (
     {%- for source in source_names() %}
-    select {{ short_hash(['record_key']) }} as key_hash
-    from {{ ref('stg_' ~ source ~ '__' ~ form) }}
+    select {{ short_hash(form_key(form)) }} as key_hash
+    from {{ staged_model(source, form) }}
     {%- if not loop.last %}
     union all
     {%- endif %}
@@ -25,11 +29,11 @@ with
 {{ form }}_suspected as (
     {%- for source in source_names() %}
     select
-        records.record_key,
-        records.payload_hash || records.source as candidate
-    from {{ ref('stg_' ~ source ~ '__' ~ form) }} as records
+        {{ staged_record_key(form, 'records.') | indent(4) }} as record_key,
+        {{ staged_payload_hash(form, 'records.') | indent(4) }} || records.source as candidate
+    from {{ staged_model(source, form) }} as records
     inner join {{ form }}_repeated as repeated
-        on {{ short_hash(['records.record_key']) }} = repeated.key_hash
+        on {{ short_hash(keys) }} = repeated.key_hash
     {%- if not loop.last %}
     union all
     {%- endif %}

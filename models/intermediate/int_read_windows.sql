@@ -27,7 +27,6 @@ reads as (
         contrast_given,
         slice_thickness_mm,
         record_key,
-        payload_hash,
         cast(null as string) as adjudication_id
     from site_reads
     union all
@@ -53,7 +52,6 @@ reads as (
         contrast_given,
         slice_thickness_mm,
         record_key,
-        payload_hash,
         adjudication_id
     from adjudicated_reads
 ),
@@ -63,6 +61,7 @@ reads as (
 lesions as (
     select
         records.lesion_id,
+        records.lesion_key,
         dispositions.disposition_date,
         registrations.chemo_start_date,
         operations.first_surgery_date_upper,
@@ -81,6 +80,7 @@ lesions as (
 judged as (
     select
         reads.*,
+        lesions.lesion_key,
         case
             when lesions.lesion_id is null then 'unknown_lesion'
             when reads.read_status = 'not_done' then 'not_done'
@@ -118,6 +118,7 @@ judged as (
 )
 
 select
+    lesion_key,
     lesion_id,
     patient_id,
     lesion_no,
@@ -139,7 +140,6 @@ select
     contrast_given,
     slice_thickness_mm,
     record_key,
-    payload_hash,
     adjudication_id,
 
     ---------- window and rank

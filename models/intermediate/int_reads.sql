@@ -43,6 +43,5 @@ select
     slice_thickness_mm,
 
     ---------- record
-    record_key,
-    payload_hash
+    record_key
 from within_cutoff

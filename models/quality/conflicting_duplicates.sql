@@ -2,18 +2,23 @@ with
 
 contested as (select * from {{ ref('int_contested_records') }}),
 
-records as (
+told as (
     {%- for form in form_names() %}
     {%- set form_loop = loop %}
     {%- for source in source_names() %}
     select
-        source,
+        records.source,
         '{{ form }}' as form,
-        record_key,
-        payload_hash,
-        delivery_file,
-        delivery_line
-    from {{ ref('stg_' ~ source ~ '__' ~ form) }}
+        contested.record_key,
+        {{ staged_payload_hash(form, 'records.') | indent(4) }} as payload_hash,
+        contested.winner,
+        records.delivery_file,
+        records.delivery_line
+    from {{ staged_model(source, form) }} as records
+    inner join contested
+        on
+            contested.form = '{{ form }}'
+            and {{ staged_record_key(form, 'records.') | indent(8) }} = contested.record_key
     {%- if not (form_loop.last and loop.last) %}
     union all
     {%- endif %}
@@ -22,15 +27,11 @@ records as (
 )
 
 select
-    records.source,
-    records.form,
-    records.record_key,
-    records.payload_hash,
-    records.payload_hash || records.source = contested.winner as is_kept,
-    records.delivery_file,
-    records.delivery_line
-from contested
-inner join records
-    on
-        contested.form = records.form
-        and contested.record_key = records.record_key
+    source,
+    form,
+    record_key,
+    payload_hash,
+    payload_hash || source = winner as is_kept,
+    delivery_file,
+    delivery_line
+from told

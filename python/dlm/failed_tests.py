@@ -162,10 +162,11 @@ def _place(
 
 
 def _staged(connection: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
-    """The staging tables of each form."""
+    """The staging models of each form."""
     staged: dict[str, list[str]] = {}
     for (name,) in connection.execute(
-        "select table_name from duckdb_tables() where schema_name = 'staging' order by all"
+        "select table_name from information_schema.tables "
+        "where table_schema = 'staging' and starts_with(table_name, 'stg_') order by all"
     ).fetchall():
         staged.setdefault(name.rpartition("__")[2], []).append(name)
     return staged

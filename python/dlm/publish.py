@@ -30,6 +30,8 @@ STORAGE_VERSION = "v1.0.0"
 def copy_warehouse(work: Path, target: Path, note: str = "") -> None:
     """Copy the published schemas with their comments into a new file older clients can open.
 
+    What is a view in the work database becomes a table.
+
     Args:
         work: the work database.
         target: the file to write.
@@ -65,8 +67,10 @@ def _tables(
 ) -> list[tuple[str, str, str | None]]:
     return connection.execute(
         "select schema_name, table_name, comment from duckdb_tables() "
-        "where database_name = ? and list_contains(?, schema_name) order by all",
-        [database, list(PUBLISHED_SCHEMAS)],
+        "where database_name = $database and list_contains($schemas, schema_name) "
+        "union all select schema_name, view_name, comment from duckdb_views() "
+        "where database_name = $database and list_contains($schemas, schema_name) order by all",
+        {"database": database, "schemas": list(PUBLISHED_SCHEMAS)},
     ).fetchall()
 
 

@@ -122,9 +122,8 @@ select
     surgery_date - 185 as baseline_date, patient_id || '|' || number as record_key
 from core.dim_patient, (values (1), (2)) as lesions (number);
 
-create table intermediate.int_reads as
+create view intermediate.int_reads as
 select
-    md5(lesions.lesion_id || exams.modality || exams.timepoint || exams.reader_id) as read_key,
     lesions.lesion_id, lesions.patient_id, exams.modality, exams.timepoint,
     patients.surgery_date + exams.days as read_date, 'done' as read_status, exams.verdict,
     null as verdict_reason, exams.size_mm, exams.size_status,
@@ -144,7 +143,8 @@ cross join (values
 
 create table core.fct_read as
 select
-    read_key, reader_id <> 'R1' or timepoint = 'baseline' as is_accepted,
+    md5(record_key) as read_key, lesion_id,
+    reader_id <> 'R1' or timepoint = 'baseline' as is_accepted,
     case when reader_id = 'R1' and timepoint = 'preop' then 'overruled' end as not_accepted_reason
 from intermediate.int_reads;
 
@@ -189,7 +189,7 @@ select
 from core.dim_patient as patients
 cross join (values (1, 90), (2, 270), (3, 540)) as visits (visit_no, days);
 
-create table quality.record_sources as
+create view quality.record_sources as
 with records as (
     select 'registration' as form, record_key, patient_id, null as lesion_id
     from intermediate.int_registrations

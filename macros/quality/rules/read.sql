@@ -28,7 +28,9 @@ with the lesions. An exam that was not done is no read: most rules are about rea
         {
             'id': 'RD02',
             'violated': 'has_two_verdicts',
-            'evidence': ['record_key', 'verdict', 'size_mm'],
+            'evidence_sql': "concat_ws('; ', 'record_key=' || " ~ record_key('read')
+                ~ ", 'verdict=' || coalesce(verdict, ''),"
+                ~ " 'size_mm=' || coalesce(cast(size_mm as string), ''))",
             'column': 'verdict',
         },
         {

@@ -202,7 +202,10 @@ def _frame(connection: duckdb.DuckDBPyConnection, suite: Suite) -> tuple[pd.Data
 
 
 def _sampled(suite: Suite, columns: Sequence[str], share: float) -> str:
-    """The rows of a sample as a predicate: by digest of their keys, so the same in every build."""
+    """The rows of a sample as a predicate, the same in every build.
+
+    Of tables about patients, all rows of those whose digest is drawn; of others by their keys.
+    """
     named = next(
         (name for name in ("record_key", "lesion_id", "patient_id") if name in columns), None
     )
@@ -210,10 +213,15 @@ def _sampled(suite: Suite, columns: Sequence[str], share: float) -> str:
     if named is None or not keys:
         return "true"
     rules = ", ".join(f"'{rule}'" for rule in sorted({e.rule_id for e in suite.expectations}))
-    # Long tables have a digest of each record already.
-    there = [name for name in ("payload_hash", "read_key") if name in columns]
-    digest = f"checked.{there[0]}" if there else f"md5(concat_ws('|', {', '.join(keys)}))"
-    drawn = f"{digest} < '{int(share * 2**64):016x}'"
+    limit = f"'{int(share * 2**64):016x}'"
+    if "patient_id" in columns:
+        patients = f"(select distinct patient_id from {suite.table})"
+        drawn = (
+            f"checked.patient_id in (select patient_id from {patients} "
+            f"where md5(patient_id) < {limit})"
+        )
+    else:
+        drawn = f"md5(concat_ws('|', {', '.join(keys)})) < {limit}"
     return (
         f"({drawn} or checked.{named} in (select {named} from quality.violations "
         f"where rule_id in ({rules}) order by md5({named}), {named} limit {MAX_NAMED}))"

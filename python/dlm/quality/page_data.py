@@ -61,10 +61,10 @@ class Records:
 
 
 def has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
-    """Whether the database has the table, named schema.table."""
+    """Whether the database has the table or view, named schema.table."""
     schema, _, table = name.partition(".")
     found = connection.execute(
-        "select count(*) from duckdb_tables() where schema_name = ? and table_name = ?",
+        "select count(*) from information_schema.tables where table_schema = ? and table_name = ?",
         [schema, table],
     ).fetchall()
     return bool(found != [(0,)])
@@ -288,7 +288,7 @@ _LESION_EVENTS = {
         left join (
             select read_key, is_accepted, not_accepted_reason from core.fct_read
             where lesion_id in (select lesion_id from lesions)
-        ) as facts on reads.read_key = facts.read_key
+        ) as facts on md5(reads.record_key) = facts.read_key
         where reads.lesion_id in (select lesion_id from lesions)
     """,
     "intermediate.int_dispositions": """

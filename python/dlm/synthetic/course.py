@@ -325,7 +325,8 @@ def build_outcome(
     dead = ~np.isnan(death)
     # The last operation was a contact, even where no visit followed it before the data were locked.
     origin = fates["_origin"].to_numpy()
-    seen = np.fmin(end, np.fmax(np.fmax(last_visit, origin), end - whole(rng, n, 0, 45)))
+    contact = np.fmax(last_visit, origin)
+    seen = np.fmin(end, np.fmax(contact, end - whole(rng, n, 0, 45)))
     # Who came for restaging was in contact then.
     restaged = np.fmin(end, patients["chemo_end_date"].to_numpy() + 30)
     seen = np.where(fates["_operated"].to_numpy(dtype=bool), seen, np.fmax(seen, restaged))
@@ -335,9 +336,9 @@ def build_outcome(
     frame["vital_status"] = np.where(dead, "dead", "alive").astype(object)
     frame["death_date"] = death
     by_month = used_dates(pd.Series(death), pd.Series(text(n, "month"))).to_numpy()
-    blurred = dead & chance(rng, n, 0.05 * slips) & (by_month > last_visit)
+    blurred = dead & chance(rng, n, 0.05 * slips) & (by_month > contact)
     frame["death_date_precision"] = where(blurred, "month", "day")
-    frame["last_contact_date"] = np.where(dead, np.where(blurred, last_visit, death), seen)
+    frame["last_contact_date"] = np.where(dead, np.where(blurred, contact, death), seen)
     told = (fates["_relapse"] <= fates["_end"]).to_numpy()
     cause: Texts = where(told, "cancer", pick(rng, n, ("other", "unknown"), (0.8, 0.2)))
     cause = where(fates["_treatment_death"].to_numpy(dtype=bool), "treatment", cause)
