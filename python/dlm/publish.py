@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,9 +47,10 @@ def copy_warehouse(work: Path, target: Path, note: str = "") -> None:
         for schema, table, comment in _tables(connection, "work"):
             connection.execute(f"create schema if not exists published.{schema}")
             name = f'{schema}."{table}"'
-            connection.execute(
-                f"create table published.{name} as select * from work.{name} order by all"
-            )
+            with _as_table(connection, target, schema, table) as rows:
+                connection.execute(
+                    f"create table published.{name} as select * from {rows} order by all"
+                )
             told = f"{comment or ''} {note}".strip()
             comment_on(connection, "table", f"published.{name}", told)
             for column, text in connection.execute(
@@ -60,6 +61,34 @@ def copy_warehouse(work: Path, target: Path, note: str = "") -> None:
                 comment_on(connection, "column", f'published.{name}."{column}"', text)
     finally:
         connection.close()
+
+
+@contextlib.contextmanager
+def _as_table(
+    connection: duckdb.DuckDBPyConnection, target: Path, schema: str, table: str
+) -> Iterator[str]:
+    """What to read a table or view of the work database from while it is sorted.
+
+    A view over many tables is written down first, in a file of its own: DuckDB holds memory for
+    each of the tables while it sorts them, and does not let go of it.
+    """
+    name = f'{schema}."{table}"'
+    ((is_view,),) = connection.execute(
+        "select count(*) from duckdb_views() "
+        "where database_name = 'work' and schema_name = ? and view_name = ?",
+        [schema, table],
+    ).fetchall()
+    if not is_view:
+        yield f"work.{name}"
+        return
+    scratch = target.with_name(f"{target.name}.view")
+    connection.execute(f"attach '{escaped(scratch)}' as scratch")
+    try:
+        connection.execute(f"create table scratch.rows as select * from work.{name}")
+        yield "scratch.rows"
+    finally:
+        connection.execute("detach scratch")
+        scratch.unlink(missing_ok=True)
 
 
 def _tables(
@@ -95,7 +124,10 @@ class Column:
 def add_table(
     warehouse: Path, name: str, comment: str, columns: Sequence[Column], rows: list[list[Any]]
 ) -> None:
-    """Write a described table (schema.table) into a warehouse that is not published yet."""
+    """Write a described table (schema.table) into a warehouse that is not published yet.
+
+    Its rows stand in total order, as those of every published table do.
+    """
     connection = engine.connect(warehouse)
     try:
         types = ", ".join(f"{column.name} {column.type}" for column in columns)
@@ -105,15 +137,17 @@ def add_table(
         for column in columns:
             comment_on(connection, "column", f"{name}.{column.name}", column.comment)
         if rows:
+            connection.execute(f"create temporary table as_told ({types})")
             connection.executemany(
-                f"insert into {name} values ({', '.join('?' * len(columns))})", rows
+                f"insert into as_told values ({', '.join('?' * len(columns))})", rows
             )
+            connection.execute(f"insert into {name} select * from as_told order by all")
     finally:
         connection.close()
 
 
 def write_parquet(warehouse: Path, out: Path, note: str = "") -> None:
-    """Every published table as one Parquet file, rows in total order: <schema>/<table>.parquet.
+    """Every published table as one Parquet file, rows as they stand: <schema>/<table>.parquet.
 
     Args:
         warehouse: the published tables.
@@ -128,7 +162,7 @@ def write_parquet(warehouse: Path, out: Path, note: str = "") -> None:
             folder = out / schema
             folder.mkdir(parents=True, exist_ok=True)
             connection.execute(
-                f'copy (select * from {schema}."{table}" order by all) '
+                f'copy (select * from {schema}."{table}") '
                 f"to '{escaped(folder / f'{table}.parquet')}' (format parquet{kept})"
             )
     finally:

@@ -366,18 +366,28 @@ def _events(
         else "(select null as form, null as record_key, null as patient_id,"
         " null as delivery_file, null as delivery_line where false)"
     )
+    # Tables and not CTEs: DuckDB then knows that they are short, and keeps these in memory.
+    for name, ids in (("patient", patients), ("lesion", lesions)):
+        connection.execute(
+            f"create or replace temporary table {name}s as select unnest(?) as {name}_id", [ids]
+        )
+    connection.execute(
+        f"""
+        create or replace temporary table told as
+        select form, record_key, delivery_file, delivery_line
+        from {records} as records
+        where patient_id in (select patient_id from patients)
+        """
+    )
     found = connection.execute(
         f"""
         with
-        patients as (select unnest($patients) as patient_id),
-        lesions as (select unnest($lesions) as lesion_id),
         wanted (patient_id, lesion_id, day, kind, details, form, record_key) as (
             {" union all ".join(there)}
         ),
         sources as (
             select form, record_key, min(delivery_file) as file, min(delivery_line) as line
-            from {records} as records
-            where patient_id in (select patient_id from patients)
+            from told
             group by form, record_key
         )
         select
@@ -387,8 +397,7 @@ def _events(
         left join sources
             on wanted.form = sources.form and wanted.record_key = sources.record_key
         order by all
-        """,
-        {"patients": patients, "lesions": lesions},
+        """
     ).fetchall()
     return [
         (patient, lesion, [day, kind, details, form, key, file, line])
