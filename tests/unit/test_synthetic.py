@@ -19,6 +19,7 @@ from dlm.contracts import Contract, Form, load_contracts
 from dlm.deliveries import receive
 from dlm.synthetic import FAULT_KINDS, draw_trial, files, truth, write_trial
 from dlm.synthetic.common import FORM_KEYS, FORMS, LESION, Tables, day_number, lesion_id
+from dlm.synthetic.course import build_outcome
 from dlm.synthetic.fault_kinds import FAULTS, FEW, plant
 from dlm.synthetic.findings import all_findings
 
@@ -439,6 +440,32 @@ def test_dates_of_a_trial_are_in_order(other_trial: Tables) -> None:
         frame = tables[form]
         late = frame[column] > frame["patient_id"].map(last)
         assert not late.any(), (form, column, frame[late].head())
+
+
+def test_a_death_known_by_month_leaves_the_last_operation_the_last_contact() -> None:
+    visit, operation, death = (
+        day_number(2019, 8, 5),
+        day_number(2019, 9, 30),
+        day_number(2019, 10, 20),
+    )
+    n = 20
+    patients = pd.DataFrame({"chemo_end_date": np.full(n, visit - 90.0), "withdrawal_date": np.nan})
+    fates = pd.DataFrame(
+        {
+            "p": np.arange(n),
+            "_end": float(death),
+            "_death": float(death),
+            "_origin": float(operation),
+            "_operated": True,
+            "_relapse": np.nan,
+            "_treatment_death": False,
+        }
+    )
+    visits = pd.DataFrame({"p": np.arange(n), "visit_date": float(visit)})
+    outcome = build_outcome(np.random.default_rng(1), patients, fates, visits, slips=20)
+    by_month = outcome["death_date_precision"] == "month"
+    assert by_month.all()
+    assert (outcome["last_contact_date"] == operation).all()
 
 
 def test_an_ordinary_draw_breaks_no_rule_of_plausibility(other_trial: Tables) -> None:

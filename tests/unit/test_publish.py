@@ -1,0 +1,69 @@
+"""What is published stands in total order, whatever it was in the work database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from dlm import publish
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    path = tmp_path / "work.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            """
+            create schema core;
+            create schema quality;
+            create schema staging;
+            create table staging.reads as
+            select * from (values ('b', 2), ('a', 3), ('a', 1)) as told (k, n);
+            create table core.facts as select * from staging.reads;
+            create view quality.sources as select n, k from staging.reads;
+            comment on view quality.sources is 'Where records stand.';
+            comment on column quality.sources.n is 'Line.';
+            """
+        )
+    return path
+
+
+def rows(warehouse: Path, table: str) -> list[tuple[object, ...]]:
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        return connection.execute(f"from {table}").fetchall()
+
+
+def test_a_view_is_published_as_a_described_table_in_order(work: Path, tmp_path: Path) -> None:
+    warehouse = tmp_path / "warehouse.duckdb"
+    publish.copy_warehouse(work, warehouse)
+    assert rows(warehouse, "core.facts") == [("a", 1), ("a", 3), ("b", 2)]
+    assert rows(warehouse, "quality.sources") == [(1, "a"), (2, "b"), (3, "a")]
+    assert rows(warehouse, "(select table_name, comment from duckdb_tables())") == [
+        ("facts", None),
+        ("sources", "Where records stand."),
+    ]
+    assert ("Line.",) in rows(warehouse, "(select comment from duckdb_columns())")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["warehouse.duckdb", "work.duckdb"]
+
+
+def test_parquet_has_rows_in_the_order_of_the_warehouse(work: Path, tmp_path: Path) -> None:
+    warehouse = tmp_path / "warehouse.duckdb"
+    publish.copy_warehouse(work, warehouse)
+    columns = [
+        publish.Column("p", "double", "P value."),
+        publish.Column("test", "varchar", "Test."),
+    ]
+    publish.add_table(warehouse, "stats.tests", "Tests.", columns, [[0.5, "x"], [0.1, "y"]])
+    publish.write_parquet(warehouse, tmp_path / "parquet")
+    found = {
+        path.stem: [tuple(row.values()) for row in pq.read_table(path).to_pylist()]
+        for path in (tmp_path / "parquet").rglob("*.parquet")
+    }
+    assert found == {
+        "facts": [("a", 1), ("a", 3), ("b", 2)],
+        "sources": [(1, "a"), (2, "b"), (3, "a")],
+        "tests": [(0.1, "y"), (0.5, "x")],
+    }
