@@ -87,18 +87,23 @@ clean. Records that differ only in how they write the same are copies of one ano
             chr(31),
             {{ record_key(form, relation) | indent(8) }},
             {%- for column in form_columns(form) if column.name not in form_key(form) or column.type == 'date' %}
-            coalesce({{ value_text(column, true, relation) | indent(8) }}, ''),
+            coalesce({{ value_text(column, true, relation) | indent(12) }}, ''),
             {%- endfor %}
             {{ relation }}unread_cells
         )
     )
 {%- endmacro %}
 
-{#- One value as text, the same on every engine: numbers by the millionth, part of a date by its bounds. -#}
+{#-
+One value as text, the same on every engine: numbers by the millionth (as the engine writes them
+where that is beyond 64 bits), part of a date by its bounds.
+-#}
 {% macro value_text(column, with_bounds=false, relation='') -%}
     {%- set name = relation ~ canonical_name(column) -%}
     {%- if column.type in ('decimal', 'size') -%}
-    cast(try_cast(round({{ name }} * 1000000) as bigint) as string)
+    coalesce(
+        cast(try_cast(round({{ name }} * 1000000) as bigint) as string), cast({{ name }} as string)
+    )
     {%- elif column.type == 'integer' or column.type == 'date' and not with_bounds -%}
     cast({{ name }} as string)
     {%- elif column.type == 'date' -%}

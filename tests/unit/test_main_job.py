@@ -146,6 +146,45 @@ def stand_in(out: Path) -> bytes:
     return (out / "warehouse.duckdb").read_bytes()
 
 
+def test_of_records_that_say_the_same_the_first_is_staged_however_they_write_it(
+    copied_project: Path, tmp_path: Path
+) -> None:
+    """Where lines are known: copies go, and only they; what differs in one cell stays beside."""
+    lesions = copied_project / "seeds" / "eortc" / "eortc__lesion.csv"
+    reads = copied_project / "seeds" / "eortc" / "eortc__read.csv"
+    before = [len(path.read_text("utf-8").splitlines()) for path in (lesions, reads)]
+    with lesions.open("a", encoding="utf-8") as file:
+        file.write("eu01-001; 1;４ａ;14,0;3/5/2017;1\n")  # a copy
+        file.write("EU01-001;2;6;24,5;03/05/2017;1\n")  # another size
+    with reads.open("a", encoding="utf-8") as file:
+        file.write("EU01-001;1;1;1;3/5/2017;1;;15,00;1;eu01-r1;1;1;1;;1;2\n")  # a copy
+        file.write("EU01-001;1;1;1;03/05/2017;1;;15;1;EU01-R1;1;1;1;;1;<2\n")  # a cell unread
+        file.write("EU01-001;1;1;1;03/05/2017;1;;15;1;EU01-R1;1;1;1;;1; <２\n")  # its copy
+    work = tmp_path / "work.duckdb"
+    done = builds.run(
+        "staged_seeds",
+        str(copied_project),
+        str(work),
+        "stg_eortc__lesion",
+        "+stg_eortc__read",
+        PYTHONPATH=builds.TEST_PATH,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    with duckdb.connect(str(work), read_only=True) as connection:
+        found = {
+            form: connection.execute(
+                f"select delivery_line, record_key from staging.stg_eortc__{form} "
+                "where delivery_line > ? order by delivery_line",
+                [rows],
+            ).fetchall()
+            for form, rows in zip(("lesion", "read"), before, strict=True)
+        }
+    assert found == {
+        "lesion": [(before[0] + 2, "EU01-001|2")],
+        "read": [(before[1] + 2, "EU01-001|1|CT|baseline|2017-05-03|EU01-R1")],
+    }
+
+
 def test_a_blocking_check_names_its_records_and_leaves_the_published_warehouse(
     copied_project: Path, tmp_path: Path
 ) -> None:
