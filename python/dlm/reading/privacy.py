@@ -27,6 +27,8 @@ PATIENT = "patient"
 """What the gate calls the type of the column that identifies the patient."""
 _SHORTEST = 6
 """Bytes of the shortest value that a pattern can match (an e-mail address, two kanji)."""
+_REMEMBERED = 20_000
+"""Values of a column that are remembered as harmless, about."""
 _HARMLESS = (
     r"^(?:[A-Za-z]{2}[0-9]{2}-[A-Za-z0-9]{1,7}(?:-[A-Za-z0-9]{1,4}){0,3}"
     r"|[0-9-]{1,2}[/.-][0-9-]{1,2}[/.-][0-9]{4}|[0-9]{4}[/.-][0-9-]{1,2}[/.-][0-9-]{1,2})$"
@@ -61,7 +63,7 @@ class _Words:
 
 @dataclass
 class PrivacyGate:
-    """Looks at every value of a file, batch by batch; holds counts, never values.
+    """Looks at every value of a file, batch by batch; holds counts, and values that are harmless.
 
     Attributes:
         name: how the file is called in errors.
@@ -73,6 +75,7 @@ class PrivacyGate:
     _problems: list[Problem] = field(default_factory=list)
     _filled: dict[int, int] = field(default_factory=dict)
     _hits: dict[tuple[int, str], tuple[int, int]] = field(default_factory=dict)
+    _harmless: dict[int, pa.Array] = field(default_factory=dict)
 
     def look(self, batch: pa.RecordBatch, lines: np.ndarray[Any, Any]) -> None:
         """Look at a batch, whose columns are those of the contract in order.
@@ -94,7 +97,10 @@ class PrivacyGate:
                 kind = PATIENT
             elif kind in FREE_TEXT:
                 kind = "text"
-            for rule, value in _suspects(values(), kind):
+            fresh = self._unseen(position, values())
+            suspects = _suspects(fresh, kind)
+            self._remember(position, fresh, suspects)
+            for rule, value in suspects:
                 rows = np.flatnonzero(pc.equal(column, value).to_numpy(zero_copy_only=False))
                 if not len(rows):
                     continue
@@ -105,6 +111,24 @@ class PrivacyGate:
                     hits, first = self._hits.get((position, rule.kind), (0, line))
                     self._hits[position, rule.kind] = (hits + len(rows), min(first, line))
         self._refuse_if_any()
+
+    def _unseen(self, position: int, values: pa.Array) -> pa.Array:
+        """Those of some distinct values that were not found harmless in this column before."""
+        known = self._harmless.get(position)
+        if known is None:
+            return values
+        return values.filter(pc.invert(pc.is_in(values, value_set=known)))
+
+    def _remember(self, position: int, values: pa.Array, suspects: list[tuple[_Rule, Any]]) -> None:
+        """Know the values that no rule suspects when they come again, as dates and codes do."""
+        known = self._harmless.get(position)
+        if not len(values) or (known is not None and len(known) > _REMEMBERED):
+            return
+        if suspects:
+            told = pa.array([value.as_py() for _, value in suspects], values.type)
+            values = values.filter(pc.invert(pc.is_in(values, value_set=told)))
+        parts = [values] if known is None else [known, values]
+        self._harmless[position] = pa.concat_arrays(parts)
 
     def look_at_damaged(self, line: int, fields: list[str]) -> None:
         """Look at what could be cut of a record that goes to quarantine."""
