@@ -37,8 +37,7 @@ judged as (
 
 select
     {{ key_of(['record_key']) }} as read_key,
-    -- Made anew only for a lesion of no record: to look a key up takes less than to make it.
-    coalesce(lesion_key, {{ key_of(['lesion_id']) }}) as lesion_key,
+    {{ key_of(['lesion_id']) }} as lesion_key,
     lesion_id,
     patient_id,
     site_id,

@@ -61,7 +61,6 @@ reads as (
 lesions as (
     select
         records.lesion_id,
-        records.lesion_key,
         dispositions.disposition_date,
         registrations.chemo_start_date,
         operations.first_surgery_date_upper,
@@ -80,7 +79,6 @@ lesions as (
 judged as (
     select
         reads.*,
-        lesions.lesion_key,
         case
             when lesions.lesion_id is null then 'unknown_lesion'
             when reads.read_status = 'not_done' then 'not_done'
@@ -118,7 +116,6 @@ judged as (
 )
 
 select
-    lesion_key,
     lesion_id,
     patient_id,
     lesion_no,
