@@ -148,7 +148,8 @@ read_codes as {{ read_once() }}(
 
 
 {#-
-CTE `read_numbers`: each text of a number once, with its value by type of column.
+CTE `read_numbers`: each text of a number once, with its value by type of column and what it adds to
+a record's key.
 -#}
 {% macro read_numbers(numbers, habits) -%}
 {%- set types = numbers | map(attribute='type') | unique | list -%}
@@ -173,6 +174,7 @@ read_numbers as {{ read_once() }}(
         {{ type }}_value,
         case when said is not null and {{ type }}_value is null then 1 else 0 end as {{ type }}_unread,
         {%- endfor %}
+        coalesce(cast(integer_value as string), clean, '') as integer_key,
         {{ lesion_tag('integer_value') | indent(4) }} as lesion_tag
     from number_values
 ),

@@ -323,15 +323,12 @@ Where rows know their file and line: only those are looked at whose key cells me
 and what repeats is taken out by file and line.
 -#}
 {% macro without_copies_of_suspects(form, habits) -%}
-{%- set columns = form_columns(form) -%}
-{%- set codes = columns | selectattr('type', 'equalto', 'code') | list -%}
-{%- set dates = columns | selectattr('type', 'equalto', 'date') | list -%}
 keyed as {{ read_anew() }}(
     select
         renamed.*,
         {{ short_hash(clean_key(form)) | indent(4) }} as key_hash
     from renamed
-    {{ lookups('renamed', codes + dates, form_key(form)) | indent(4) }}
+    {{ lookups('renamed', form_columns(form), form_key(form)) | indent(4) }}
 ),
 
 suspected_keys as (
@@ -414,6 +411,8 @@ folded as (
             {%- do cells.append('read_codes.' ~ column.name ~ '_key') -%}
         {%- elif column.type == 'date' -%}
             {%- do cells.append(column.name ~ '_read.day_key') -%}
+        {%- elif column.type == 'integer' -%}
+            {%- do cells.append(column.name ~ '_read.integer_key') -%}
         {%- else -%}
             {%- do cells.append(clean_cell(column, 'renamed.' ~ column.name ~ '_text')) -%}
         {%- endif -%}

@@ -263,14 +263,14 @@ the same statement from macro check_expectation.
 
 
 {#- The offending values as text: age=17; sex=M. A blank value stands as nothing. -#}
-{% macro evidence_text(rule) -%}
+{% macro evidence_text(input, rule) -%}
     {%- if rule.evidence_sql -%}
         {{ return(rule.evidence_sql) }}
     {%- endif -%}
     {%- set parts = [] -%}
     {%- for column in rule_evidence(rule) -%}
         {%- do parts.append(
-            "'" ~ column ~ "=' || coalesce(cast(" ~ column ~ " as string), '')"
+            "'" ~ column ~ "=' || coalesce(cast(" ~ input_column(input, column) ~ " as string), '')"
         ) -%}
     {%- endfor -%}
     {{ return('concat_ws(\'; \', ' ~ parts | join(', ') ~ ')') }}

@@ -4,14 +4,10 @@
 -- memory.
 with
 {%- for form in form_names() %}
-{%- set keys = [] -%}
-{%- for name in form_key(form) -%}
-    {%- do keys.append('records.' ~ name) -%}
-{%- endfor %}
 
 {{ form }}_hashes as (
     {%- for source in source_names() %}
-    select {{ short_hash(form_key(form)) }} as key_hash
+    select {{ short_hash([staged_record_key(form)]) | indent(4) }} as key_hash
     from {{ staged_model(source, form) }}
     {%- if not loop.last %}
     union all
@@ -33,7 +29,7 @@ with
         {{ staged_payload_hash(form, 'records.') | indent(4) }} || records.source as candidate
     from {{ staged_model(source, form) }} as records
     inner join {{ form }}_repeated as repeated
-        on {{ short_hash(keys) }} = repeated.key_hash
+        on {{ short_hash([staged_record_key(form, 'records.')]) | indent(8) }} = repeated.key_hash
     {%- if not loop.last %}
     union all
     {%- endif %}

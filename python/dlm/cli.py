@@ -619,11 +619,11 @@ def _bench(options: argparse.Namespace) -> int:
         )
 
     if options.what == "coverage":
-        from dlm.coverage import coverage
+        from dlm.coverage import coverage, published_size
 
         if options.simulations < 100:
             raise UsageError("--simulations is a whole number from 100")
-        return coverage(options.simulations, options.json)
+        return coverage(published_size(find_places().project), options.simulations, options.json)
 
     if options.what == "survival":
         from dlm.survival_bench import survival

@@ -6,8 +6,10 @@ at once in DuckDB.
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
@@ -19,8 +21,8 @@ import pandas as pd
 from dlm.macros import render
 
 SEED = 1527
-PATIENTS = 45
-LESIONS = 152
+_SIZE = {"patients": "flow_evaluable_patients", "lesions": "flow_evaluable_lesions"}
+"""The published claims that say how large a trial is drawn."""
 ICCS = (0.0, 0.1, 0.3, 0.5)
 SHARES = (0.5, 0.625, 0.85)
 # Spread of the lesions over the patients: Dirichlet concentration, None for as even as can be. The
@@ -62,10 +64,27 @@ INTERVALS = {
 """Methods of modality_concordance_sensitivity, as the macros make their bounds."""
 
 
-def coverage(simulations: int, json_out: Path | None) -> int:
-    """Print how often each interval covers, over settings of 45 patients with 152 lesions.
+@dataclass(frozen=True)
+class Size:
+    """How large a drawn trial is."""
+
+    patients: int
+    lesions: int
+
+
+def published_size(project: Path) -> Size:
+    """Patients and lesions that the primary endpoint was published for, from the seeds."""
+    path = project / "seeds" / "reference" / "ref_published_claims.csv"
+    with path.open(encoding="utf-8", newline="") as handle:
+        claims = {row["claim_id"]: row for row in csv.DictReader(handle)}
+    return Size(**{unit: int(claims[claim]["value"]) for unit, claim in _SIZE.items()})
+
+
+def coverage(size: Size, simulations: int, json_out: Path | None) -> int:
+    """Print how often each interval covers, over settings of trials of one size.
 
     Args:
+        size: patients and lesions of each trial.
         simulations: trials per setting of ICC, true share and spread of the lesions.
         json_out: file for the figures by setting as JSON; None for none.
 
@@ -75,8 +94,8 @@ def coverage(simulations: int, json_out: Path | None) -> int:
     found = []
     for icc, share, shape in product(ICCS, SHARES, SHAPES):
         for first in range(0, simulations, _TRIALS_AT_ONCE):
-            size = min(_TRIALS_AT_ONCE, simulations - first)
-            made = intervals(draw(size, icc, share, shape, first))
+            trials = min(_TRIALS_AT_ONCE, simulations - first)
+            made = intervals(draw(size, trials, icc, share, shape, first))
             found.append(made.assign(icc=icc, share=share, shape=shape))
         print(f"ICC {icc:.1f}, share {share:.3f}, {shape}", file=sys.stderr)
     every = pd.concat(found, ignore_index=True)
@@ -97,7 +116,9 @@ def coverage(simulations: int, json_out: Path | None) -> int:
     return 0 if mean >= LEAST_MEAN else 1
 
 
-def draw(simulations: int, icc: float, share: float, shape: str, first: int = 0) -> pd.DataFrame:
+def draw(
+    size: Size, simulations: int, icc: float, share: float, shape: str, first: int = 0
+) -> pd.DataFrame:
     """Trials of beta-binomial outcomes: one row per trial and patient (trial, cluster_id, m, x).
 
     The lesions of a patient share one probability, of mean `share` and intraclass correlation
@@ -105,7 +126,7 @@ def draw(simulations: int, icc: float, share: float, shape: str, first: int = 0)
     """
     settings = (ICCS.index(icc), SHARES.index(share), list(SHAPES).index(shape), first)
     rng = np.random.default_rng((SEED, *settings))
-    m = _sizes(rng, simulations, SHAPES[shape])
+    m = _lesions(rng, size, simulations, SHAPES[shape])
     if icc > 0:
         strength = (1 - icc) / icc
         chance = rng.beta(share * strength, (1 - share) * strength, m.shape)
@@ -113,8 +134,8 @@ def draw(simulations: int, icc: float, share: float, shape: str, first: int = 0)
         chance = np.full(m.shape, share)
     return pd.DataFrame(
         {
-            "trial": np.repeat(np.arange(simulations), PATIENTS),
-            "cluster_id": np.tile(np.arange(PATIENTS), simulations),
+            "trial": np.repeat(np.arange(simulations), size.patients),
+            "cluster_id": np.tile(np.arange(size.patients), simulations),
             "m": m.ravel(),
             "x": rng.binomial(m, chance).ravel(),
         }
@@ -131,8 +152,9 @@ def intervals(trials: pd.DataFrame) -> pd.DataFrame:
         f" {render(upper)} as upper_bound from shares"
         for method, (lower, upper) in INTERVALS.items()
     ]
+    patients = trials["cluster_id"].nunique()
     replicates = (
-        f"bootstrap_shares('sampled', ['trial'], {_BOOTSTRAP_REPLICATES}, {SEED}, {PATIENTS})"
+        f"bootstrap_shares('sampled', ['trial'], {_BOOTSTRAP_REPLICATES}, {SEED}, {patients})"
     )
     with duckdb.connect() as connection:
         connection.register("clusters", trials)
@@ -173,13 +195,13 @@ def table(settings: pd.DataFrame) -> list[str]:
     return lines
 
 
-def _sizes(
-    rng: np.random.Generator, simulations: int, concentration: float | None
+def _lesions(
+    rng: np.random.Generator, size: Size, simulations: int, concentration: float | None
 ) -> npt.NDArray[np.int64]:
-    """Lesions of each patient of each trial: at least one each, 152 in all."""
+    """Lesions of each patient of each trial: at least one each."""
     if concentration is None:
-        even, more = divmod(LESIONS, PATIENTS)
-        one = np.repeat([even + 1, even], [more, PATIENTS - more])
+        even, more = divmod(size.lesions, size.patients)
+        one = np.repeat([even + 1, even], [more, size.patients - more])
         return np.tile(one, (simulations, 1))
-    weights = rng.dirichlet(np.full(PATIENTS, concentration), simulations)
-    return 1 + rng.multinomial(LESIONS - PATIENTS, weights)
+    weights = rng.dirichlet(np.full(size.patients, concentration), simulations)
+    return 1 + rng.multinomial(size.lesions - size.patients, weights)

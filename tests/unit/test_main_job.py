@@ -154,10 +154,10 @@ def test_of_records_that_say_the_same_the_first_is_staged_however_they_write_it(
     reads = copied_project / "seeds" / "eortc" / "eortc__read.csv"
     before = [len(path.read_text("utf-8").splitlines()) for path in (lesions, reads)]
     with lesions.open("a", encoding="utf-8") as file:
-        file.write("eu01-001; 1;４ａ;14,0;3/5/2017;1\n")  # a copy
+        file.write("eu01-001; 01;４ａ;14,0;3/5/2017;1\n")  # a copy
         file.write("EU01-001;2;6;24,5;03/05/2017;1\n")  # another size
     with reads.open("a", encoding="utf-8") as file:
-        file.write("EU01-001;1;1;1;3/5/2017;1;;15,00;1;eu01-r1;1;1;1;;1;2\n")  # a copy
+        file.write("EU01-001;+1;1;1;3/5/2017;1;;15,00;1;eu01-r1;1;1;1;;1;2\n")  # a copy
         file.write("EU01-001;1;1;1;03/05/2017;1;;15;1;EU01-R1;1;1;1;;1;<2\n")  # a cell unread
         file.write("EU01-001;1;1;1;03/05/2017;1;;15;1;EU01-R1;1;1;1;;1; <２\n")  # its copy
     work = tmp_path / "work.duckdb"

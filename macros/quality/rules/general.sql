@@ -84,9 +84,7 @@
         {
             'id': 'GN03',
             'violated': 'is_contested',
-            'evidence_sql': "concat_ws('; ', 'record_key=' || "
-                ~ (record_key(form) if is_kept_without_keys(form) else 'record_key')
-                ~ ", 'payload_hash=' || payload_hash)",
+            'evidence': ['record_key', 'payload_hash'],
         },
         {
             'id': 'GN05',

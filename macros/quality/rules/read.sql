@@ -28,9 +28,7 @@ with the lesions. An exam that was not done is no read: most rules are about rea
         {
             'id': 'RD02',
             'violated': 'has_two_verdicts',
-            'evidence_sql': "concat_ws('; ', 'record_key=' || " ~ record_key('read')
-                ~ ", 'verdict=' || coalesce(verdict, ''),"
-                ~ " 'size_mm=' || coalesce(cast(size_mm as string), ''))",
+            'evidence': ['record_key', 'verdict', 'size_mm'],
             'column': 'verdict',
         },
         {

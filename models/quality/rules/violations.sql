@@ -25,7 +25,7 @@ coverage as (select * from {{ ref('rule_coverage') }}),
         {%- do findings.append(
             'case when ' ~ rule_applies(rule) ~ ' and (' ~ rule_violated(rule) ~ ") then '"
             ~ rule.id ~ "' || chr(31) || coalesce(" ~ rule_column(rule) ~ ", '') || chr(31) || "
-            ~ evidence_text(rule) ~ ' end'
+            ~ evidence_text(input, rule) ~ ' end'
         ) %}
         {%- endfor %}
         {{ unnested(findings) }} as finding

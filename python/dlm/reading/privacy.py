@@ -29,6 +29,8 @@ _SHORTEST = 6
 """Bytes of the shortest value that a pattern can match (an e-mail address, two kanji)."""
 _REMEMBERED = 20_000
 """Values of a column that are remembered as harmless, about."""
+_SHORT = 40
+"""Bytes of the longest value that is remembered: what comes again is a date, a code or a reader."""
 _HARMLESS = (
     r"^(?:[A-Za-z]{2}[0-9]{2}-[A-Za-z0-9]{1,7}(?:-[A-Za-z0-9]{1,4}){0,3}"
     r"|[0-9-]{1,2}[/.-][0-9-]{1,2}[/.-][0-9]{4}|[0-9]{4}[/.-][0-9-]{1,2}[/.-][0-9-]{1,2})$"
@@ -124,6 +126,7 @@ class PrivacyGate:
         known = self._harmless.get(position)
         if not len(values) or (known is not None and len(known) > _REMEMBERED):
             return
+        values = values.filter(pc.less_equal(pc.binary_length(values), _SHORT))
         if suspects:
             told = pa.array([value.as_py() for _, value in suspects], values.type)
             values = values.filter(pc.invert(pc.is_in(values, value_set=told)))

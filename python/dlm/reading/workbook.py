@@ -173,7 +173,7 @@ def _check_archive(path: Path, name: str) -> None:
         zipfile.BadZipFile,
         zlib.error,
         EOFError,
-        NotImplementedError,
+        NotImplementedError,  # of zipfile: a compression that no spreadsheet writes
         OSError,
         RuntimeError,
         ValueError,
