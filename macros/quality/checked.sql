@@ -137,6 +137,8 @@ records as (
         on
             staged.source = cell_faults.source
             and staged.record_key = cell_faults.record_key
+            and staged.delivery_file is not distinct from cell_faults.delivery_file
+            and staged.delivery_line is not distinct from cell_faults.delivery_line
     left join orphans
         on
             staged.source = orphans.source

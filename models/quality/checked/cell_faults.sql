@@ -1,4 +1,4 @@
--- Cells that could not be read, gathered by record.
+-- Cells that could not be read, gathered by record: of records that share a key each has its own.
 with
 
 unreadable_values as (select * from {{ ref('unreadable_values') }}),
@@ -10,6 +10,8 @@ cells as (
         source,
         form,
         record_key,
+        delivery_file,
+        delivery_line,
         column_name || '=' || raw_text as cell,
         case
             when reason in ('not_a_number', 'not_a_whole_number') then 'number'
@@ -25,6 +27,8 @@ cells as (
         source,
         form,
         record_key,
+        delivery_file,
+        delivery_line,
         column_name || '=' || raw_text as cell,
         'code' as fault
     from unmapped_cells
@@ -34,6 +38,8 @@ select
     source,
     form,
     record_key,
+    delivery_file,
+    delivery_line,
     {%- for fault, column in [
         ('date', 'misformatted_dates'),
         ('impossible_date', 'impossible_dates'),
@@ -44,4 +50,4 @@ select
         as {{ column }}{{ ',' if not loop.last }}
     {%- endfor %}
 from cells
-group by source, form, record_key
+group by source, form, record_key, delivery_file, delivery_line
