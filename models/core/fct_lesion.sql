@@ -1,14 +1,30 @@
 with
 
-lesions as (select * from {{ ref('int_lesion_records') }}),
+lesions as (
+    select *
+    from {{ ref('int_lesion_records') }}
+    where {{ in_slice('lesion_id') }}
+),
 
 registrations as (select * from {{ ref('int_registrations') }}),
 
-imaging as (select * from {{ ref('int_lesion_imaging') }}),
+imaging as (
+    select *
+    from {{ ref('int_lesion_imaging') }}
+    where {{ in_slice('lesion_id') }}
+),
 
-reference as (select * from {{ ref('int_lesion_reference') }}),
+reference as (
+    select *
+    from {{ ref('int_lesion_reference') }}
+    where {{ in_slice('lesion_id') }}
+),
 
-evaluability as (select * from {{ ref('int_lesion_evaluability') }})
+evaluability as (
+    select *
+    from {{ ref('int_lesion_evaluability') }}
+    where {{ in_slice('lesion_id') }}
+)
 
 select
     lesions.lesion_key,

@@ -1,26 +1,42 @@
 with
 
-reads as (select * from {{ ref('int_read_windows') }}),
+reads as (
+    select *
+    from {{ ref('int_read_windows') }}
+    where {{ in_slice('patient_id') }}
+),
 
 -- A read that stands in its window alone is accepted; only of several need it be asked.
 accepted as (
-    select *
-    from {{ ref('int_accepted_reads') }}
-    where n_reads_in_window > 1
+    select
+        patients.patient_no,
+        accepted_reads.lesion_no,
+        exam_kinds.exam_no,
+        accepted_reads.exam_date,
+        accepted_reads.readers_disagree,
+        accepted_reads.best_rank,
+        accepted_reads.reader_id
+    from {{ ref('int_accepted_reads') }} as accepted_reads
+    inner join {{ ref('int_patient_windows') }} as patients
+        on accepted_reads.patient_id = patients.patient_id
+    inner join {{ ref('int_exam_kinds') }} as exam_kinds
+        on
+            accepted_reads.modality = exam_kinds.modality
+            and accepted_reads.timepoint = exam_kinds.timepoint
+    where
+        accepted_reads.n_reads_in_window > 1
+        and {{ in_slice('accepted_reads.patient_id') }}
 ),
-
-registrations as (select * from {{ ref('int_registrations') }}),
 
 judged as (
     select
         reads.*,
-        registrations.site_id,
         accepted.exam_date,
         accepted.readers_disagree,
         accepted.best_rank,
         reads.is_in_window
         and (
-            accepted.lesion_id is null
+            accepted.patient_no is null
             or not accepted.readers_disagree
             and reads.read_date = accepted.exam_date
             and reads.reader_rank = accepted.best_rank
@@ -29,10 +45,9 @@ judged as (
     from reads
     left join accepted
         on
-            reads.lesion_id = accepted.lesion_id
-            and reads.modality = accepted.modality
-            and reads.timepoint = accepted.timepoint
-    left join registrations on reads.patient_id = registrations.patient_id
+            reads.patient_no = accepted.patient_no
+            and reads.lesion_no = accepted.lesion_no
+            and reads.exam_no = accepted.exam_no
 )
 
 select

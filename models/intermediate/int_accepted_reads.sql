@@ -2,9 +2,9 @@ with
 
 reads_in_window as (
     select
-        lesion_id,
-        modality,
-        timepoint,
+        patient_no,
+        lesion_no,
+        exam_no,
         read_date,
         reader_rank,
         reader_id,
@@ -15,22 +15,29 @@ reads_in_window as (
     where is_in_window
 ),
 
--- From all reads, in their window or not: to ask for the window twice would keep them in memory.
+-- Asked of staging, of all reads: to ask for the window twice would take as long as to find it.
 said as (
-    {%- for reads in ['int_reads', 'int_adjudicated_reads'] %}
-    select distinct
+    {%- for source in source_names() %}
+    select
+        {{ reader_rank('reader_role') }} as reader_rank,
+        reader_id,
+        verdict,
+        not_evaluable_reason as verdict_reason,
+        {{ is_yes('conditions_met') }} as conditions_met
+    from {{ staged_model(source, 'read') }}
+    where verdict <> 'not_done'
+    union all
+    {%- endfor %}
+    select
         {{ reader_rank('reader_role') }} as reader_rank,
         reader_id,
         verdict,
         verdict_reason,
         conditions_met
-    from {{ ref(reads) }}
-    where read_status = 'done'
-    {%- if not loop.last %}
-    union distinct
-    {%- endif %}
-    {%- endfor %}
+    from {{ ref('int_adjudicated_reads') }}
 ),
+
+distinct_said as (select distinct * from said),
 
 -- Everything any reader ever said, numbered so that one number of an exam tells who stands and
 -- what he said: the most senior reader; ties by reader id, one without an id last. What ends an id
@@ -47,14 +54,14 @@ sayings as (
                 coalesce(cast(conditions_met as string), '')
         ) as seniority,
         dense_rank() over (order by verdict) as verdict_no
-    from said
+    from distinct_said
 ),
 
 numbered_reads as (
     select
-        reads_in_window.lesion_id,
-        reads_in_window.modality,
-        reads_in_window.timepoint,
+        reads_in_window.patient_no,
+        reads_in_window.lesion_no,
+        reads_in_window.exam_no,
         reads_in_window.read_date,
         sayings.seniority,
         sayings.verdict_no,
@@ -71,9 +78,9 @@ numbered_reads as (
 
 latest_exams as (
     select
-        lesion_id,
-        modality,
-        timepoint,
+        patient_no,
+        lesion_no,
+        exam_no,
         max(read_date) as exam_date,
         count(*) as n_reads_in_window,
         {{ least_of_latest_day('read_date', 'seniority') }} as first_said,
@@ -81,7 +88,7 @@ latest_exams as (
         {{ greatest_of_latest_day('read_date', 'verdict_no') }} as greatest_verdict,
         {{ least_of_latest_day('read_date', 'conditions_no') }} = 1 as all_conditions_met
     from numbered_reads
-    group by lesion_id, modality, timepoint
+    group by patient_no, lesion_no, exam_no
 ),
 
 -- Seniors overrule, so disagreement is left open only where all readers are local.
@@ -100,18 +107,25 @@ settled as (
 )
 
 select
-    lesion_id,
-    modality,
-    timepoint,
-    exam_date,
-    case when readers_disagree then 'not_evaluable' else verdict end as verdict,
-    case when readers_disagree then 'readers_disagree' else verdict_reason end as verdict_reason,
+    {{ lesion_id('patients.patient_id', 'settled.lesion_no') }} as lesion_id,
+    patients.patient_id,
+    settled.lesion_no,
+    exam_kinds.modality,
+    exam_kinds.timepoint,
+    settled.exam_date,
+    case when settled.readers_disagree then 'not_evaluable' else settled.verdict end as verdict,
     case
-        when readers_disagree then all_conditions_met
-        else conditions_met
+        when settled.readers_disagree then 'readers_disagree'
+        else settled.verdict_reason
+    end as verdict_reason,
+    case
+        when settled.readers_disagree then settled.all_conditions_met
+        else settled.conditions_met
     end as conditions_met,
-    best_rank,
-    case when not readers_disagree then reader_id end as reader_id,
-    readers_disagree,
-    cast(n_reads_in_window as bigint) as n_reads_in_window
+    settled.best_rank,
+    case when not settled.readers_disagree then settled.reader_id end as reader_id,
+    settled.readers_disagree,
+    cast(settled.n_reads_in_window as bigint) as n_reads_in_window
 from settled
+inner join {{ ref('int_patient_windows') }} as patients on settled.patient_no = patients.patient_no
+inner join {{ ref('int_exam_kinds') }} as exam_kinds on settled.exam_no = exam_kinds.exam_no

@@ -174,7 +174,7 @@ def stages(trial: Path) -> dict[str, float]:
     _load(places)
     seconds["load"] = time.perf_counter() - started
     # As a build judges it: by what was loaded.
-    one_by_one = warehouse.is_large(places.work)
+    pace = warehouse.pace_of(places.work)
     built: list[str] = []
     for name, command, select in STAGES:
         outcomes = warehouse.run_dbt(
@@ -185,7 +185,7 @@ def stages(trial: Path) -> dict[str, float]:
             command=command,
             select=select,
             exclude=() if command == "test" else (*built, "test_type:data"),
-            one_by_one=one_by_one,
+            pace=pace,
         )
         bad = [f"{outcome.name}: {outcome.message}" for outcome in outcomes if outcome.is_bad]
         if bad:

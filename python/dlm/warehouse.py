@@ -7,6 +7,7 @@ anew. dbt's unit tests test the code and not the data, so they belong to ``make 
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,11 +22,27 @@ _LARGE = 10**9
 """Bytes of loaded records from which models are built one after the other, memory permitting."""
 _LARGE_SHARE = 0.05
 """Share of the memory allowed from which they are: what is loaded takes ten times that to join."""
+_SLICE_SHARE = 0.5
+"""Share of the memory allowed that the loaded records of one slice of a large table may take."""
 _BYTES_IN_PLACE = 35
 """What a record would take that stays in its Parquet file, were it loaded."""
 NodeProgress = Callable[[int, int, str], None]
 _NOT_HERE = ("tag:raw", "resource_type:unit_test")
 """What a build leaves out: raw tables are loaded by ``dlm``, unit tests are run by the tests."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How the models are built, by the size of what was loaded.
+
+    Attributes:
+        one_by_one: whether a model waits for the one before. A large model keeps all cores busy by
+            itself, and several at once would share the memory.
+        slices: parts that the largest tables are made in (macros/slices.sql).
+    """
+
+    one_by_one: bool = False
+    slices: int = 1
 
 
 @dataclass(frozen=True)
@@ -69,7 +86,7 @@ def run_dbt(
     target: str = "duckdb",
     exclude: Sequence[str] = (),
     select: Sequence[str] = (),
-    one_by_one: bool | None = None,
+    pace: Pace | None = None,
 ) -> list[NodeOutcome]:
     """Build every model and run every data test on the loaded raw tables.
 
@@ -83,7 +100,7 @@ def run_dbt(
         target: output of the profile.
         exclude: what else to leave out, in dbt's words.
         select: what alone to run, in dbt's words; everything when empty.
-        one_by_one: whether a model waits for the one before; None to judge by the work database.
+        pace: how the models are built; None to judge by the work database.
 
     Returns:
         One outcome per node that ran.
@@ -94,7 +111,9 @@ def run_dbt(
     os.environ["DLM_WORK_DB"] = str(work)
     if limit := engine.share(engine.MAIN_SHARE):
         os.environ["DLM_DUCKDB_MEMORY"] = limit
-    one_by_one = is_large(work) if one_by_one is None else one_by_one
+    pace = pace or pace_of(work)
+    if pace.slices > 1:
+        variables = variables | {"slices": pace.slices}
     from dbt.cli.main import dbtRunner
 
     total = done = 0
@@ -125,7 +144,7 @@ def run_dbt(
             "--log-level-file",
             "warn",
             "--no-version-check",
-            *(["--threads", "1"] if one_by_one else []),
+            *(["--threads", "1"] if pace.one_by_one else []),
             "--exclude",
             *_NOT_HERE,
             *exclude,
@@ -153,14 +172,16 @@ def run_dbt(
     ]
 
 
-def is_large(work: Path) -> bool:
-    """Whether models of this work database should be built one after the other.
-
-    A large model keeps all cores busy by itself, and several at once would share the memory.
-    """
+def pace_of(work: Path) -> Pace:
+    """How the models of a work database are built into which records were loaded."""
     limit = engine.memory_limit()
     size = work.stat().st_size + _records_in_place(work) * _BYTES_IN_PLACE
-    return size > (_LARGE if limit is None else min(_LARGE, limit * _LARGE_SHARE))
+    if limit is None:
+        return Pace(one_by_one=size > _LARGE)
+    return Pace(
+        one_by_one=size > min(_LARGE, limit * _LARGE_SHARE),
+        slices=max(1, math.ceil(size / (limit * _SLICE_SHARE))),
+    )
 
 
 def _records_in_place(work: Path) -> int:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from loading import spec_of
 
-from dlm import warehouse
+from dlm import engine, warehouse
 from dlm.compare import two_states
 from dlm.contracts import load_contracts
 from dlm.deliveries import Incoming, _in_force, _stored, load_raw, receive, stored_files
@@ -225,15 +225,19 @@ def test_what_a_delivery_lost_is_found_in_files_that_stay(tmp_path: Path) -> Non
     assert found == [(1,)]
 
 
-def test_models_of_many_records_in_place_are_built_one_by_one(
+def test_many_records_in_place_are_built_one_by_one_and_in_slices(
     state: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     items = items_of(state(TWO))
     with duckdb.connect(str(tmp_path / "work.duckdb")) as connection:
         load_raw(connection, items, [])
-    assert not warehouse.is_large(tmp_path / "work.duckdb")
-    monkeypatch.setattr(warehouse, "_BYTES_IN_PLACE", 10**9)
-    assert warehouse.is_large(tmp_path / "work.duckdb")
+    work = tmp_path / "work.duckdb"
+    monkeypatch.setenv(engine.MEMORY, "1GB")
+    assert warehouse.pace_of(work) == warehouse.Pace(one_by_one=False, slices=1)
+    monkeypatch.setattr(warehouse, "_BYTES_IN_PLACE", 6 * 10**8)
+    assert warehouse.pace_of(work) == warehouse.Pace(one_by_one=True, slices=3)
+    monkeypatch.delenv(engine.MEMORY)
+    assert warehouse.pace_of(work) == warehouse.Pace(one_by_one=True, slices=1)
 
 
 def test_the_whole_store_is_read_in_place(tmp_path: Path) -> None:

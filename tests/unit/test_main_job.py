@@ -69,6 +69,40 @@ def test_plain_dbt_makes_equal_core_and_marts(
         assert plain.sql(query).fetchall() == ours.sql(query).fetchall(), table
 
 
+def test_tables_made_in_slices_are_the_same(plain_build: dict[str, Any], tmp_path: Path) -> None:
+    sliced = tmp_path / "sliced.duckdb"
+    shutil.copy(plain_build["database"], sliced)
+    tables_in_slices = ("core.fct_read", "core.fct_lesion", "checked.checked_read")
+    done = builds.run(
+        "dbt.cli.main",
+        "run",
+        "--profiles-dir",
+        "profiles",
+        "--no-version-check",
+        "--quiet",
+        "--vars",
+        "{slices: 3}",
+        "--select",
+        *(table.partition(".")[2] for table in tables_in_slices),
+        DLM_WORK_DB=str(sliced),
+        DBT_TARGET_PATH=str(tmp_path / "target"),
+        DBT_LOG_PATH=str(tmp_path / "logs"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{plain_build['database']}' as whole (read_only)")
+        connection.execute(f"attach '{sliced}' as sliced (read_only)")
+        for table in tables_in_slices:
+            made = (tmp_path / "target/run/dlm/models").rglob(f"{table.partition('.')[2]}.sql")
+            assert "between 0 and" in next(made).read_text(encoding="utf-8"), table
+            query = "from {}." + table + " order by all"
+            whole, parts = (
+                connection.sql(query.format(name)).fetchall() for name in ("whole", "sliced")
+            )
+            assert len(whole) > 1000
+            assert parts == whole, table
+
+
 def test_two_builds_of_one_input_are_identical(published: dict[str, Any], tmp_path: Path) -> None:
     again = builds.make_published(tmp_path)
     assert again["code"] == 0, again["errors"]

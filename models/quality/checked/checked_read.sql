@@ -6,7 +6,11 @@ with
 
 patients as (select * from {{ ref('patient_facts') }}),
 
-lesions as (select * from {{ ref('lesion_facts') }}),
+lesions as (
+    select *
+    from {{ ref('lesion_facts') }}
+    where {{ in_slice('lesion_id') }}
+),
 
 accepted as (select * from {{ ref('int_accepted_reads') }}),
 
@@ -15,7 +19,7 @@ accepted as (select * from {{ ref('int_accepted_reads') }}),
 lesion_exams as (
     select
         lesion_id,
-        substr(lesion_id, 1, length(lesion_id) - instr(reverse(lesion_id), '-')) as patient_id,
+        patient_id,
         modality,
         timepoint,
         exam_date
@@ -66,6 +70,7 @@ exams_elsewhere as (
         lesion_exams.exam_date <> patient_exams.exam_date
         and abs({{ days_between('lesion_exams.exam_date', 'patient_exams.exam_date') }})
         <= {{ var('quality').one_exam_days }}
+        and {{ in_slice('lesion_exams.lesion_id') }}
 ),
 
 told_of_contested as (
@@ -141,3 +146,4 @@ left join exams_elsewhere
         and records.read_date = exams_elsewhere.exam_date
 left join lesions on records.lesion_id = lesions.lesion_id
 left join patients on records.patient_id = patients.patient_id
+where {{ in_slice('records.lesion_id') }}

@@ -1,0 +1,25 @@
+-- What the windows of a patient's reads hang on, and a number to join and group reads by: many
+-- millions of them, whose ids as text would fill the memory. No table keeps the number.
+with
+
+registrations as (select * from {{ ref('int_registrations') }}),
+
+operations as (select * from {{ ref('int_operations') }}),
+
+-- A lesion may be of nobody registered.
+patients as (
+    select patient_id from registrations
+    union distinct
+    select patient_id from {{ ref('int_lesion_records') }}
+)
+
+select
+    row_number() over (order by patients.patient_id) as patient_no,
+    patients.patient_id,
+    registrations.site_id,
+    registrations.chemo_start_date,
+    operations.first_surgery_date_upper,
+    operations.surgery_date
+from patients
+left join registrations on patients.patient_id = registrations.patient_id
+left join operations on patients.patient_id = operations.patient_id
