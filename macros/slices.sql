@@ -22,6 +22,11 @@ from the records loaded and the memory allowed.
 {#- Condition that a row is in the slice at hand; true of every row where there is one slice. -#}
 {% macro in_slice(column) -%}
     {%- if slices() > 1 -%}
+    {%- if execute and 'other_slices' not in model.config['post-hook'] | string -%}
+        {{ exceptions.raise_compiler_error(
+            model.name ~ ' asks for one slice and has no post-hook other_slices() for the others'
+        ) }}
+    {%- endif -%}
     {{ short_hash([column]) }} {{ slice_bounds(0) }}
     {%- else -%}
     true

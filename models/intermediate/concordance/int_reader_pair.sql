@@ -15,7 +15,10 @@ reads as (
         reader,
         verdict
     from {{ ref('fct_read') }}
-    where is_in_window and reader_role in ('local', 'central')
+    where
+        is_in_window
+        and reader_role in ('local', 'central')
+        and {{ in_slice('patient_id') }}
 ),
 
 said as (

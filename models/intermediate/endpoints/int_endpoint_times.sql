@@ -3,7 +3,9 @@
 with
 
 patients as (
-    select * from {{ ref('dim_patient') }}
+    select *
+    from {{ ref('dim_patient') }}
+    where {{ in_slice('patient_id') }}
 ),
 
 origins as (
@@ -11,7 +13,9 @@ origins as (
 ),
 
 sources as (
-    select * from {{ ref('int_endpoint_sources') }}
+    select *
+    from {{ ref('int_endpoint_sources') }}
+    where {{ in_slice('patient_id') }}
 ),
 
 endpoints as (
