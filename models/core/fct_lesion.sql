@@ -1,30 +1,14 @@
 with
 
-lesions as (
-    select *
-    from {{ ref('int_lesion_records') }}
-    where {{ in_slice('lesion_id') }}
-),
+lesions as (select * from {{ ref('int_lesion_records') }}),
 
 registrations as (select * from {{ ref('int_registrations') }}),
 
-imaging as (
-    select *
-    from {{ ref('int_lesion_imaging') }}
-    where {{ in_slice('lesion_id') }}
-),
+imaging as (select * from {{ ref('int_lesion_imaging') }}),
 
-reference as (
-    select *
-    from {{ ref('int_lesion_reference') }}
-    where {{ in_slice('lesion_id') }}
-),
+reference as (select * from {{ ref('int_lesion_reference') }}),
 
-evaluability as (
-    select *
-    from {{ ref('int_lesion_evaluability') }}
-    where {{ in_slice('lesion_id') }}
-)
+evaluability as (select * from {{ ref('int_lesion_evaluability') }})
 
 select
     lesions.lesion_key,

@@ -12,7 +12,7 @@ reads_in_window as (
         verdict_reason,
         conditions_met
     from {{ ref('int_read_windows') }}
-    where is_in_window and {{ in_slice('patient_id') }}
+    where is_in_window
 ),
 
 -- Asked of staging, of all reads: to ask for the window twice would take as long as to find it.

@@ -73,10 +73,8 @@ def test_tables_made_in_slices_are_the_same(plain_build: dict[str, Any], tmp_pat
     sliced = tmp_path / "sliced.duckdb"
     shutil.copy(plain_build["database"], sliced)
     tables_in_slices = (
-        "core.fct_lesion",
         "core.fct_read",
         "checked.checked_read",
-        "intermediate.int_accepted_reads",
         "intermediate.int_endpoint_times",
         "intermediate.int_reader_pair",
     )
