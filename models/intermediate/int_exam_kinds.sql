@@ -1,4 +1,4 @@
--- Every modality at every timepoint, with a number to join and group reads by.
+-- One row per modality and timepoint of the code lists, with a number to join and group reads by.
 with
 
 modalities as (

@@ -1,4 +1,5 @@
--- What the windows of a lesion's reads hang on, beside what they do of its patient.
+-- One row per lesion on record: what the windows of its reads hang on, beside what they do of its
+-- patient.
 with
 
 lesions as (select * from {{ ref('int_lesion_records') }}),

@@ -1,5 +1,6 @@
--- What the windows of a patient's reads hang on, and a number to join and group reads by: many
--- millions of them, whose ids as text would fill the memory. No table keeps the number.
+-- One row per patient registered or with a lesion: what the windows of its reads hang on, and a
+-- number to join and group reads by, of which there are many millions: ids as text would fill the
+-- memory. No other table keeps the number.
 with
 
 registrations as (select * from {{ ref('int_registrations') }}),

@@ -173,9 +173,8 @@ def _check_archive(path: Path, name: str) -> None:
         zipfile.BadZipFile,
         zlib.error,
         EOFError,
-        NotImplementedError,  # of zipfile: a compression that no spreadsheet writes
         OSError,
-        RuntimeError,
+        RuntimeError,  # of zipfile: a lock, or a compression that no spreadsheet writes
         ValueError,
     ) as error:
         raise refused(
