@@ -78,20 +78,9 @@ def test_tables_made_in_slices_are_the_same(plain_build: dict[str, Any], tmp_pat
         "intermediate.int_endpoint_times",
         "intermediate.int_reader_pair",
     )
-    done = builds.run(
-        "dbt.cli.main",
-        "run",
-        "--profiles-dir",
-        "profiles",
-        "--no-version-check",
-        "--quiet",
-        "--vars",
-        "{slices: 3}",
-        "--select",
-        *(table.partition(".")[2] for table in tables_in_slices),
-        DLM_WORK_DB=str(sliced),
-        DBT_TARGET_PATH=str(tmp_path / "target"),
-        DBT_LOG_PATH=str(tmp_path / "logs"),
+    names = [table.partition(".")[2] for table in tables_in_slices]
+    done = builds.run_plain_dbt(
+        tmp_path, sliced, "run", "--vars", "{slices: 3}", "--select", *names
     )
     assert done.returncode == 0, done.stdout + done.stderr
     with duckdb.connect() as connection:
