@@ -15,13 +15,13 @@ import json
 import os
 import shutil
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from dlm import store
 from dlm.errors import DlmError, UsageError
+from dlm.scratch import scratch_folder
 
 _LIST = "backup.json"
 _FORMAT = 1
@@ -47,10 +47,10 @@ def back_up(state: Path, target: Path) -> int:
         raise UsageError(f"{target} exists; name a file that does not")
     partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
     try:
-        with tempfile.TemporaryDirectory(prefix="dlm-backup-") as scratch:
-            files = _snapshot(state, Path(scratch))
+        with scratch_folder() as scratch:
+            files = _snapshot(state, scratch)
             hashes = {name: store.hash_file(path) for name, path in files.items()}
-            _check_store(Path(scratch), hashes)
+            _check_store(scratch, hashes)
             with partial.open("wb") as handle:
                 _write(handle, files, hashes)
                 handle.flush()

@@ -8,16 +8,16 @@ size can be compared.
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 
+from dlm import engine
 from dlm.contracts import Column, Contract, FileSpec, Form
+from dlm.scratch import scratch_folder
 
 Fill = Callable[[duckdb.DuckDBPyConnection], object]
 """Loads one state of the deliveries into schema raw of an empty database."""
@@ -87,11 +87,11 @@ def two_states(
 
     Only of forms of which either state has a record.
     """
-    with tempfile.TemporaryDirectory(prefix="dlm-compare-") as folder, ExitStack() as stack:
+    with scratch_folder() as folder, ExitStack() as stack:
         sides = []
         for name, fill in (("before", before), ("after", after)):
             # A scratch database is never opened again after a crash, so it needs no log to replay.
-            scratch = duckdb.connect(str(Path(folder) / f"{name}.duckdb"))
+            scratch = engine.connect(folder / f"{name}.duckdb")
             stack.callback(scratch.close)
             scratch.execute("set checkpoint_threshold = '1 GB'")
             fill(scratch)
@@ -105,10 +105,10 @@ def two_states(
                         scratch.execute(_records(contract, form))
             scratch.commit()
         stack.close()
-        connection = duckdb.connect()
+        connection = engine.connect()
         try:
             for name in ("before", "after"):
-                path = str(Path(folder) / f"{name}.duckdb").replace("'", "''")
+                path = str(folder / f"{name}.duckdb").replace("'", "''")
                 connection.execute(f"attach '{path}' as {name} (read_only)")
             yield connection
         finally:

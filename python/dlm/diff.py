@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from dlm.deliveries import load_raw, parse_until, stored_files
 from dlm.errors import BlockedError, DlmError, UsageError
 from dlm.project import Places
 from dlm.publish import escaped
+from dlm.scratch import scratch_folder
 
 RECORD_COLUMNS = (
     "source", "form", "record_key", "patient_id", "lesion_id", "change", "column", "old", "new",
@@ -109,10 +109,10 @@ def diff(places: Places, before: Side, after: Side, endpoints: bool) -> Differen
         records = [vars(change) for change in _store_changes(places.state, before, after)]
         if not endpoints:
             return Difference(records, [], False)
-    with tempfile.TemporaryDirectory(prefix="dlm-diff-") as scratch:
-        old = before.warehouse or _built(before, Path(scratch) / "before")
-        new = after.warehouse or _built(after, Path(scratch) / "after")
-        connection = duckdb.connect()
+    with scratch_folder() as scratch:
+        old = before.warehouse or _built(before, scratch / "before")
+        new = after.warehouse or _built(after, scratch / "after")
+        connection = engine.connect()
         try:
             for name, path in (("before", old), ("after", new)):
                 _attach(connection, name, path)

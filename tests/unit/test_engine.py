@@ -13,6 +13,7 @@ import pytest
 from dlm import deliveries, engine
 from dlm.contracts import load_contracts
 from dlm.errors import DlmError, UsageError
+from dlm.scratch import scratch_folder
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,43 @@ def test_connections_keep_to_the_settings(tmp_path: Path, monkeypatch: pytest.Mo
     assert told == [("2.7 GiB", str(tmp_path / "its room"))]
     monkeypatch.delenv(engine.MEMORY)
     assert engine.share(0.5) is None
+
+
+_HOLDING_ONE = """
+import sys
+from dlm.scratch import scratch_folder
+with scratch_folder() as folder:
+    (folder / "records.duckdb").write_text("of patients")
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_scratch_folders_are_private_and_a_killed_command_leaves_none_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(engine.TEMP, str(tmp_path / "its room"))
+    commands = [
+        subprocess.Popen(
+            [sys.executable, "-c", _HOLDING_ONE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    folders = [Path(command.stdout.readline().strip()) for command in commands if command.stdout]
+    commands[0].kill()
+    commands[0].wait()
+    assert folders[0].is_dir()
+    with scratch_folder() as folder:
+        assert folder.parent == tmp_path / "its room"
+        assert sys.platform == "win32" or folder.stat().st_mode & 0o077 == 0
+        assert not folders[0].exists()
+        assert (folders[1] / "records.duckdb").is_file(), "that command is running"
+    commands[1].communicate("")
+    assert commands[1].returncode == 0
+    assert not list((tmp_path / "its room").iterdir())
 
 
 def test_sizes_are_read_as_the_engine_writes_them() -> None:

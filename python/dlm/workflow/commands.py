@@ -460,19 +460,18 @@ def _lock_verify(options: argparse.Namespace) -> int:
 
 
 def _lock_rebuild(options: argparse.Namespace) -> int:
-    import tempfile
-
     from dlm.build import Options, build
     from dlm.console import Console
     from dlm.deliveries import parse_day
     from dlm.listing import print_rows
     from dlm.publish import read_manifest
+    from dlm.scratch import scratch_folder
     from dlm.workflow.locks import compare, read_cut
 
     places = find_places()
     cut = read_cut(places.state, options.name)
-    with tempfile.TemporaryDirectory(prefix="dlm-cut-") as scratch:
-        there = Places(places.project, (options.to or Path(scratch)).resolve(), places.state)
+    with scratch_folder() as scratch:
+        there = Places(places.project, (options.to or scratch).resolve(), places.state)
         cutoff = parse_day(cut.cutoff) if cut.cutoff else None
         console = Console(options.quiet)
         build(there, Options(cutoff=cutoff, cut=cut, for_comparison=True), console)

@@ -1,0 +1,51 @@
+"""Folders for records that a command needs only while it runs.
+
+They lie in ``DLM_TEMP``, else where the system puts temporary files, and only their owner may read
+them. A command that is killed cannot remove its own; the next one that needs one does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+from filelock import FileLock, Timeout
+
+from dlm import engine
+
+_PREFIX = "dlm-scratch-"
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """An empty folder that is gone when the command has ended."""
+    parent = Path(os.environ.get(engine.TEMP) or tempfile.gettempdir())
+    parent.mkdir(parents=True, exist_ok=True)
+    for left in parent.glob(f"{_PREFIX}*/"):
+        # Another account's, or one that another command removes at the same moment.
+        with contextlib.suppress(OSError, Timeout), _owned(left, timeout=0):
+            pass
+    folder = parent / f"{_PREFIX}{uuid4().hex}"
+    with _owned(folder):
+        folder.mkdir(mode=0o700)
+        yield folder
+
+
+@contextlib.contextmanager
+def _owned(folder: Path, timeout: float = -1) -> Iterator[None]:
+    """Hold a folder that a running command may have; it is removed at the end.
+
+    The lock stands beside it and is there first, so that nobody takes a new folder for a left one.
+    """
+    lock = FileLock(folder.with_name(f"{folder.name}.lock"), timeout=timeout, mode=0o600)
+    with lock:
+        try:
+            yield
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            Path(lock.lock_file).unlink(missing_ok=True)
