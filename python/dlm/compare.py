@@ -105,7 +105,7 @@ def two_states(
                         scratch.execute(_records(contract, form))
             scratch.commit()
         stack.close()
-        connection = engine.connect()
+        connection = engine.connect(folder / "compared.duckdb")
         try:
             for name in ("before", "after"):
                 path = str(folder / f"{name}.duckdb").replace("'", "''")

@@ -8,13 +8,14 @@ newest file of each source, site and form received by then.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import os
 import re
 import threading
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -31,6 +32,7 @@ from dlm.errors import DeliveryRefused, DlmError, Problem, UsageError
 from dlm.manifest import read_manifest, tellable
 from dlm.reading import InPlace, LoadedFile, Piece, create_view, quoted, read_file, stem_of
 from dlm.reading.store import create_table
+from dlm.scratch import scratch_folder
 
 if TYPE_CHECKING:
     import duckdb
@@ -317,11 +319,12 @@ def _told(progress: Progress, item: Incoming) -> Callable[[int], None]:
     return lambda read: progress(f"{item.name}, {read / 1e6:.0f} MB")
 
 
-def _scratch() -> duckdb.DuckDBPyConnection:
+@contextlib.contextmanager
+def _scratch() -> Iterator[duckdb.DuckDBPyConnection]:
     """A database of its own, to count records in; takes hashes, never values."""
-    connection = engine.connect()
-    connection.execute(f"set memory_limit = '{LOAD_MEMORY // READERS}MB'")
-    return connection
+    with scratch_folder() as folder, engine.connect(beside=folder / "counts") as connection:
+        connection.execute(f"set memory_limit = '{LOAD_MEMORY // READERS}MB'")
+        yield connection
 
 
 def _unlike_manifest(

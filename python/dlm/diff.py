@@ -112,7 +112,7 @@ def diff(places: Places, before: Side, after: Side, endpoints: bool) -> Differen
     with scratch_folder() as scratch:
         old = before.warehouse or _built(before, scratch / "before")
         new = after.warehouse or _built(after, scratch / "after")
-        connection = engine.connect()
+        connection = engine.connect(scratch / "compared.duckdb")
         try:
             for name, path in (("before", old), ("after", new)):
                 _attach(connection, name, path)

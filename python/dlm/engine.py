@@ -74,7 +74,10 @@ def temp_folder(database: Path) -> Path:
 
 
 def connect(
-    database: str | Path = ":memory:", read_only: bool = False, part: float = SIDE_SHARE
+    database: str | Path = ":memory:",
+    read_only: bool = False,
+    part: float = SIDE_SHARE,
+    beside: Path | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """A connection that keeps to the settings.
 
@@ -82,6 +85,8 @@ def connect(
         database: file, or one in memory.
         read_only: whether it may only read.
         part: share of the memory it may take.
+        beside: file near which it puts what does not fit, where the database is in memory. DuckDB
+            would take the folder that the command was called in.
     """
     import duckdb
 
@@ -89,9 +94,10 @@ def connect(
     connection.execute("set enable_progress_bar = false")
     if limit := share(part):
         connection.execute(f"set memory_limit = '{limit}'")
-    if folder := os.environ.get(TEMP):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        connection.execute("set temp_directory = '" + folder.replace("'", "''") + "'")
+    if os.environ.get(TEMP) or beside:
+        folder = temp_folder(beside or Path(database))
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        connection.execute("set temp_directory = '" + str(folder).replace("'", "''") + "'")
     return connection
 
 

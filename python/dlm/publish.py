@@ -38,7 +38,7 @@ def copy_warehouse(work: Path, target: Path, note: str = "") -> None:
         note: what is said of every table after its own comment.
     """
     target.unlink(missing_ok=True)
-    connection = engine.connect()
+    connection = engine.connect(beside=target)
     try:
         connection.execute(f"attach '{escaped(work)}' as work (read_only)")
         connection.execute(

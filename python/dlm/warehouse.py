@@ -20,8 +20,11 @@ from dlm.failed_tests import DataTest, data_test
 
 _LARGE = 10**9
 """Bytes of loaded records from which models are built one after the other, memory permitting."""
-_LARGE_SHARE = 0.05
-"""Share of the memory allowed from which they are: what is loaded takes ten times that to join."""
+_LARGE_SHARES = ((0.05, None), (0.15, 2))
+"""Share of the memory allowed that loaded records may take, and the models built at once then.
+
+What is loaded takes ten times that to join; above the last share one model has all the memory.
+"""
 _SLICE_SHARE = 0.5
 """Share of the memory allowed that the loaded records of one slice of a large table may take."""
 _BYTES_IN_PLACE = 35
@@ -36,12 +39,12 @@ class Pace:
     """How the models are built, by the size of what was loaded.
 
     Attributes:
-        one_by_one: whether a model waits for the one before. A large model keeps all cores busy by
-            itself, and several at once would share the memory.
+        models: built at once; None for as many as the profile says. A large model keeps the cores
+            busy by itself for most of its time, and several share the memory.
         slices: parts that the largest tables are made in (macros/slices.sql).
     """
 
-    one_by_one: bool = False
+    models: int | None = None
     slices: int = 1
 
 
@@ -144,7 +147,7 @@ def run_dbt(
             "--log-level-file",
             "warn",
             "--no-version-check",
-            *(["--threads", "1"] if pace.one_by_one else []),
+            *(["--threads", str(pace.models)] if pace.models else []),
             "--exclude",
             *_NOT_HERE,
             *exclude,
@@ -177,9 +180,10 @@ def pace_of(work: Path) -> Pace:
     limit = engine.memory_limit()
     size = work.stat().st_size + _records_in_place(work) * _BYTES_IN_PLACE
     if limit is None:
-        return Pace(one_by_one=size > _LARGE)
+        return Pace(models=1 if size > _LARGE else None)
+    share = size / limit
     return Pace(
-        one_by_one=size > min(_LARGE, limit * _LARGE_SHARE),
+        models=next((models for most, models in _LARGE_SHARES if share <= most), 1),
         slices=max(1, math.ceil(size / (limit * _SLICE_SHARE))),
     )
 

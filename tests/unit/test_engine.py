@@ -154,3 +154,18 @@ def test_a_helper_process_says_what_is_missing_too(tmp_path: Path) -> None:
     )
     assert "memory is too small" in json.loads(done.stdout)["error"]
     assert "Traceback" not in done.stderr
+
+
+def test_what_is_made_in_memory_spills_beside_its_file_and_not_where_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out").mkdir()
+    beside = tmp_path / "out" / "warehouse.duckdb"
+    with engine.connect(beside=beside) as connection:
+        connection.execute("set memory_limit = '50MB'; set threads = 1")
+        connection.execute(
+            "create temp table many as select md5(range::varchar) as h from range(3000000)"
+        )
+        assert list(engine.temp_folder(beside).iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

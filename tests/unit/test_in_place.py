@@ -225,7 +225,7 @@ def test_what_a_delivery_lost_is_found_in_files_that_stay(tmp_path: Path) -> Non
     assert found == [(1,)]
 
 
-def test_many_records_in_place_are_built_one_by_one_and_in_slices(
+def test_the_more_records_lie_in_place_the_fewer_models_are_built_at_once(
     state: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     items = items_of(state(TWO))
@@ -233,11 +233,13 @@ def test_many_records_in_place_are_built_one_by_one_and_in_slices(
         load_raw(connection, items, [])
     work = tmp_path / "work.duckdb"
     monkeypatch.setenv(engine.MEMORY, "1GB")
-    assert warehouse.pace_of(work) == warehouse.Pace(one_by_one=False, slices=1)
+    assert warehouse.pace_of(work) == warehouse.Pace(models=None, slices=1)
+    monkeypatch.setattr(warehouse, "_BYTES_IN_PLACE", 5 * 10**7)
+    assert warehouse.pace_of(work) == warehouse.Pace(models=2, slices=1)
     monkeypatch.setattr(warehouse, "_BYTES_IN_PLACE", 6 * 10**8)
-    assert warehouse.pace_of(work) == warehouse.Pace(one_by_one=True, slices=3)
+    assert warehouse.pace_of(work) == warehouse.Pace(models=1, slices=3)
     monkeypatch.delenv(engine.MEMORY)
-    assert warehouse.pace_of(work) == warehouse.Pace(one_by_one=True, slices=1)
+    assert warehouse.pace_of(work) == warehouse.Pace(models=1, slices=1)
 
 
 def test_the_whole_store_is_read_in_place(tmp_path: Path) -> None:
