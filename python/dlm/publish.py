@@ -26,6 +26,9 @@ PUBLISHED_SCHEMAS = ("reference", "core", "marts", "quality", "stats")
 STORAGE_VERSION = "v1.0.0"
 """Analysts' clients are older than our engine: DuckDB 1.0 and later open this version."""
 
+PARQUET = "format parquet, compression zstd, compression_level 1"
+"""Half the room of the default, in the same time."""
+
 
 def copy_warehouse(work: Path, target: Path, note: str = "") -> None:
     """Copy the published schemas with their comments into a new file older clients can open.
@@ -163,7 +166,7 @@ def write_parquet(warehouse: Path, out: Path, note: str = "") -> None:
             folder.mkdir(parents=True, exist_ok=True)
             connection.execute(
                 f'copy (select * from {schema}."{table}") '
-                f"to '{escaped(folder / f'{table}.parquet')}' (format parquet{kept})"
+                f"to '{escaped(folder / f'{table}.parquet')}' ({PARQUET}{kept})"
             )
     finally:
         connection.close()
