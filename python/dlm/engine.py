@@ -25,7 +25,7 @@ MAIN_SHARE = 0.6
 """Of the memory, what DuckDB may take where a build does one thing."""
 SIDE_SHARE = 0.15
 """What it may take in each of the processes that work side by side."""
-BYTES_A_RECORD = 500
+BYTES_A_RECORD = 400
 """Room a build takes for each record delivered: work database, warehouse, Parquet, spilled data."""
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _DAMAGED = (

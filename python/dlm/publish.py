@@ -28,6 +28,8 @@ STORAGE_VERSION = "v1.0.0"
 
 PARQUET = "format parquet, compression zstd, compression_level 1"
 """Half the room of the default, in the same time."""
+_LARGEST_FIRST = "estimated_size desc nulls first, schema_name, table_name"
+"""Views before tables. What takes most room to sort is sorted while the new file is small."""
 
 
 def copy_warehouse(work: Path, target: Path, note: str = "") -> None:
@@ -47,7 +49,7 @@ def copy_warehouse(work: Path, target: Path, note: str = "") -> None:
         connection.execute(
             f"attach '{escaped(target)}' as published (storage_version '{STORAGE_VERSION}')"
         )
-        for schema, table, comment in _tables(connection, "work"):
+        for schema, table, comment in _tables(connection, "work", _LARGEST_FIRST):
             connection.execute(f"create schema if not exists published.{schema}")
             name = f'{schema}."{table}"'
             with _as_table(connection, target, schema, table) as rows:
@@ -95,13 +97,13 @@ def _as_table(
 
 
 def _tables(
-    connection: duckdb.DuckDBPyConnection, database: str
+    connection: duckdb.DuckDBPyConnection, database: str, order: str = "schema_name, table_name"
 ) -> list[tuple[str, str, str | None]]:
     return connection.execute(
-        "select schema_name, table_name, comment from duckdb_tables() "
+        "select schema_name, table_name, comment from (from duckdb_tables() union all by name "
+        "select *, view_name as table_name from duckdb_views()) "
         "where database_name = $database and list_contains($schemas, schema_name) "
-        "union all select schema_name, view_name, comment from duckdb_views() "
-        "where database_name = $database and list_contains($schemas, schema_name) order by all",
+        f"order by {order}",
         {"database": database, "schemas": list(PUBLISHED_SCHEMAS)},
     ).fetchall()
 
