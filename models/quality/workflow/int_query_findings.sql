@@ -52,13 +52,26 @@ found as (
         on
             earlier_violations.snapshot_id = snapshots.snapshot_id
             and not snapshots.is_current
+),
+
+-- The form is part of the key: a lesion and an operation stage may share theirs.
+hashed as (
+    select
+        *,
+        {{ key_of(['rule_id', 'site_id', 'form', 'record_key', 'column_name']) }} as query_hash
+    from found
+),
+
+-- Of a million queries one pair or so.
+sharing_ten_digits as (
+    select left(query_hash, 10) as ten_digits
+    from hashed
+    group by left(query_hash, 10)
+    having min(query_hash) <> max(query_hash)
 )
 
 select
-    -- The form is part of the key: a lesion and an operation stage may share theirs.
-    'Q-' || left(
-        {{ key_of(['rule_id', 'site_id', 'form', 'record_key', 'column_name']) }}, 10
-    ) as query_id,
+    'Q-' || left(query_hash, case when ten_digits is null then 10 else 20 end) as query_id,
     snapshot_no,
     received_at,
     is_current,
@@ -75,4 +88,5 @@ select
     source,
     file,
     line
-from found
+from hashed
+left join sharing_ten_digits on left(hashed.query_hash, 10) = sharing_ten_digits.ten_digits

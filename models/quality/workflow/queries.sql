@@ -4,20 +4,13 @@
 {%- set ran = "status in ('pass', 'pass_with_rows', 'warn', 'fail')" %}
 with
 
-findings as (select * from {{ ref('int_query_findings') }}),
+findings as {{ read_anew() }}(select * from {{ ref('int_query_findings') }}),
 
 results as (select * from {{ ref('rule_results_history') }}),
 
 snapshots as (select * from {{ ref('quality_snapshots') }}),
 
 rules as (select * from {{ ref('rules') }}),
-
-records as (
-    select distinct
-        form,
-        record_key
-    from {{ ref('record_sources') }}
-),
 
 waivers as (select * from {{ ref('waivers') }}),
 
@@ -45,9 +38,13 @@ runs as (
     from results
 ),
 
+-- No texts of findings go through the windows: a registry has millions of queries.
 numbered as (
     select
-        findings.*,
+        findings.query_id,
+        findings.snapshot_no,
+        findings.received_at,
+        findings.evidence_hash,
         coalesce(runs.n_runs, 0) as n_runs
     from findings
     left join runs
@@ -60,30 +57,34 @@ numbered as (
 -- More than one run since it was found before: it was gone in between.
 compared as (
     select
-        *,
+        query_id,
+        snapshot_no,
         n_runs - lag(n_runs) over (
-            partition by rule_id, site_id, form, record_key, column_name
+            partition by query_id
             order by snapshot_no asc
         ) > 1 as is_reopened,
-        lag(evidence) over (
-            partition by rule_id, site_id, form, record_key, column_name
+        lag(snapshot_no) over (
+            partition by query_id
             order by snapshot_no asc
-        ) as previous_evidence,
+        ) as previous_snapshot_no,
         lag(evidence_hash) over (
-            partition by rule_id, site_id, form, record_key, column_name
+            partition by query_id
             order by snapshot_no asc
         ) as previous_evidence_hash,
-        row_number() over (
-            partition by rule_id, site_id, form, record_key, column_name
-            order by snapshot_no desc
-        ) as from_last,
-        min(received_at) over (
-            partition by rule_id, site_id, form, record_key, column_name
-        ) as first_seen,
-        min(snapshot_no) over (
-            partition by rule_id, site_id, form, record_key, column_name
-        ) as first_snapshot_no
+        lead(snapshot_no) over (
+            partition by query_id
+            order by snapshot_no asc
+        ) is null as is_last
     from numbered
+),
+
+first_found as (
+    select
+        query_id,
+        min(received_at) as first_seen,
+        min(snapshot_no) as first_snapshot_no
+    from findings
+    group by query_id
 ),
 
 reopenings as (
@@ -95,38 +96,64 @@ reopenings as (
     group by query_id
 ),
 
-last_found as (
-    select *
-    from compared
-    where from_last = 1
+-- Asked of the few records that nothing is found at any more, for a registry has many millions.
+not_found_now as (
+    select
+        findings.query_id,
+        findings.snapshot_no,
+        findings.rule_id,
+        findings.site_id,
+        findings.form,
+        findings.record_key
+    from findings
+    inner join compared
+        on
+            findings.query_id = compared.query_id
+            and findings.snapshot_no = compared.snapshot_no
+    where compared.is_last and not findings.is_current
+),
+
+not_found_records as (
+    select distinct
+        form,
+        record_key
+    from not_found_now
+),
+
+records as (
+    select distinct
+        sources.form,
+        sources.record_key
+    from {{ ref('record_sources') }} as sources
+    inner join not_found_records
+        on
+            sources.form = not_found_records.form
+            and sources.record_key = not_found_records.record_key
 ),
 
 -- A rule that applies to no record any more has resolved a query only if the record is still there:
 -- else nothing was looked at.
 looked_at_since as (
     select
-        last_found.query_id,
+        not_found_now.query_id,
         min(results.received_at) as resolved_at
-    from last_found
+    from not_found_now
     inner join results
         on
-            last_found.rule_id = results.rule_id
-            and last_found.site_id = results.site_id
-            and last_found.snapshot_no < results.snapshot_no
+            not_found_now.rule_id = results.rule_id
+            and not_found_now.site_id = results.site_id
+            and not_found_now.snapshot_no < results.snapshot_no
     left join records
         on
-            last_found.form = records.form
-            and last_found.record_key = records.record_key
+            not_found_now.form = records.form
+            and not_found_now.record_key = records.record_key
     where
-        not last_found.is_current
-        and (
-            results.{{ ran }}
-            or (
-                results.status = 'not_applicable'
-                and (last_found.form is null or records.record_key is not null)
-            )
+        results.{{ ran }}
+        or (
+            results.status = 'not_applicable'
+            and (not_found_now.form is null or records.record_key is not null)
         )
-    group by last_found.query_id
+    group by not_found_now.query_id
 ),
 
 -- At most one waiver is told of a query: the one in force, else the last proposed.
@@ -153,20 +180,41 @@ last_replies as (
     from replies
 ),
 
+-- What a query's findings say together, in one narrow row.
+history as (
+    select
+        compared.query_id,
+        compared.snapshot_no,
+        compared.is_reopened,
+        compared.previous_snapshot_no,
+        compared.previous_evidence_hash,
+        first_found.first_seen,
+        first_found.first_snapshot_no,
+        coalesce(reopenings.n_reopened, 0) as n_reopened,
+        looked_at_since.query_id is not null as is_looked_at_since,
+        looked_at_since.resolved_at
+    from compared
+    inner join first_found on compared.query_id = first_found.query_id
+    left join reopenings on compared.query_id = reopenings.query_id
+    left join looked_at_since on compared.query_id = looked_at_since.query_id
+    where compared.is_last
+),
+
 judged as (
     select
-        last_found.*,
+        findings.*,
+        history.first_seen,
+        history.resolved_at,
+        history.n_reopened,
+        earlier.evidence as previous_evidence,
         as_of.received_at as as_of,
-        looked_at_since.resolved_at,
-        coalesce(reopenings.n_reopened, 0) as n_reopened,
         case
-            when not last_found.is_current and looked_at_since.query_id is not null
-                then 'resolved'
+            when not findings.is_current and history.is_looked_at_since then 'resolved'
             when told_waivers.status = 'in_force' then 'waived'
-            when not last_found.is_current then 'not_evaluated'
-            when last_found.first_snapshot_no = last_found.snapshot_no then 'new'
-            when last_found.is_reopened then 'reopened'
-            when last_found.evidence_hash <> last_found.previous_evidence_hash then 'changed'
+            when not findings.is_current then 'not_evaluated'
+            when history.first_snapshot_no = findings.snapshot_no then 'new'
+            when history.is_reopened then 'reopened'
+            when findings.evidence_hash <> history.previous_evidence_hash then 'changed'
             else 'open'
         end as state,
         told_waivers.reason as waiver_reason,
@@ -175,18 +223,24 @@ judged as (
         told_waivers.expires as waiver_expires,
         last_replies.reply,
         last_replies.replied_at
-    from last_found
+    from findings
+    inner join history
+        on
+            findings.query_id = history.query_id
+            and findings.snapshot_no = history.snapshot_no
+    left join findings as earlier
+        on
+            history.query_id = earlier.query_id
+            and history.previous_snapshot_no = earlier.snapshot_no
     cross join as_of
-    left join looked_at_since on last_found.query_id = looked_at_since.query_id
-    left join reopenings on last_found.query_id = reopenings.query_id
     left join told_waivers
         on
-            last_found.query_id = told_waivers.query_id
+            findings.query_id = told_waivers.query_id
             and told_waivers.waiver_no = 1
-            and looked_at_since.query_id is null
+            and not history.is_looked_at_since
     left join last_replies
         on
-            last_found.query_id = last_replies.query_id
+            findings.query_id = last_replies.query_id
             and last_replies.from_last = 1
 )
 
