@@ -5,21 +5,25 @@ from __future__ import annotations
 import sys
 import time
 
+_A_WHILE = 60.0
+"""Seconds after which a step says how far it is where nothing can be overwritten, as in a log."""
+
 
 class Console:
-    """Progress on standard error: live on a terminal, one line per step elsewhere."""
+    """Progress on standard error: live on a terminal; elsewhere a line per step, and per minute."""
 
     def __init__(self, quiet: bool = False):
         self._quiet = quiet
         self._live = sys.stderr.isatty() and not quiet
         self._title = ""
         self._started = 0.0
+        self._told = 0.0
 
     def step(self, title: str) -> None:
         """Begin a step; the one before is ended with its duration."""
         self.end()
         self._title = title
-        self._started = time.perf_counter()
+        self._started = self._told = time.perf_counter()
         if self._live:
             self._write(f"\r\x1b[K{title} ...")
 
@@ -31,16 +35,18 @@ class Console:
         self._title = ""
 
     def detail(self, text: str) -> None:
-        """Say what the step is at; shown on a terminal only."""
+        """Say what the step is at: at once on a terminal, now and then elsewhere."""
         if self._live:
             self._write(f"\r\x1b[K{self._title}: {text}"[:120])
+        elif not self._quiet and time.perf_counter() - self._told >= _A_WHILE:
+            self._told = time.perf_counter()
+            self._write(f"  {self._title}: {text}\n")
 
     def count(self, done: int, total: int, name: str) -> None:
         """Say how far the step is, with an estimate of the time left."""
-        if self._live:
-            took = time.perf_counter() - self._started
-            left = took / max(done, 1) * (total - done)
-            self.detail(f"{done}/{total}, about {left:.0f} s left ({name})")
+        took = time.perf_counter() - self._started
+        left = took / max(done, 1) * (total - done)
+        self.detail(f"{done}/{total}, about {left:.0f} s left ({name})")
 
     def note(self, text: str) -> None:
         """Say something that stays on the screen."""

@@ -16,6 +16,7 @@ import pytest
 
 from dlm import engine
 from dlm.cli import main
+from dlm.console import Console
 from dlm.query import neutralise
 
 _STAMP = {
@@ -302,3 +303,23 @@ def test_an_analysis_has_a_question_and_answers_it(
     with answer.open(encoding="utf-8", newline="") as handle:
         rows = list(csv.reader(handle))
     assert len(rows) > 1 and len(rows[0]) > 1
+
+
+def test_a_long_step_says_once_a_minute_in_a_log_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("dlm.console.time.perf_counter", lambda: now)
+    said = Console()
+    said.step("Building")
+    for done in range(1, 5):
+        now = done * 40.0
+        said.count(done, 4, f"model {done}")
+    said.end()
+    assert capsys.readouterr().err.splitlines() == [
+        "  Building: 2/4, about 80 s left (model 2)",
+        "  Building: 4/4, about 0 s left (model 4)",
+        "Building: 160.0 s",
+    ]
+    Console(quiet=True).detail("nothing is said")
+    assert capsys.readouterr().err == ""
