@@ -5,7 +5,8 @@ load_changes as (select * from {{ ref('load_changes') }})
 select
     cast(delivery_id as string) as delivery_id,
     cast(received_at as string) as received_at,
-    cast(rule_id as string) as rule_id,
+    -- Older ledgers call it DL15.
+    case when kind = 'dated_earlier' then 'DL16' else cast(rule_id as string) end as rule_id,
     cast(kind as string) as kind,
     cast(source as string) as source,
     cast(site_id as string) as site_id,

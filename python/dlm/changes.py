@@ -1,7 +1,7 @@
 """What a delivery loses against the files whose place it takes.
 
 Records whose key vanished (GN14), keys that changed while the content stayed (GN16) and files with
-fewer than nine tenths of the records they had (DL12); files dated before what they replace (DL15)
+fewer than nine tenths of the records they had (DL12); files dated before what they replace (DL16)
 are told beside them. Found once, when the delivery is loaded, and kept with it in the ledger.
 """
 
@@ -94,7 +94,7 @@ def told(changes: Iterable[dict[str, Any]]) -> list[str]:
         elif change["kind"] == "dated_earlier":
             lines.append(
                 f"{change['file']}: is dated {change['dated']}, before {change['previous_file']} "
-                f"whose place it takes ({change['previous_dated']}); is it the newer one? [DL15]"
+                f"whose place it takes ({change['previous_dated']}); is it the newer one? [DL16]"
             )
         else:
             about = (change["kind"], change["source"], change["form"])

@@ -375,7 +375,7 @@ def test_a_file_dated_before_the_one_it_replaces_is_told(
         path = folder / "manifest.csv"
         path.write_text(path.read_text().replace("2021-01-01", day))
         delivery_id = receive(folder, state, date(2021, 2, n)).delivery_id
-        changes = [each for each in changes_of(state, delivery_id) if each["rule_id"] == "DL15"]
+        changes = [each for each in changes_of(state, delivery_id) if each["rule_id"] == "DL16"]
         assert len(changes) == (1 if n == 3 else 0)
     assert told(changes)[0].startswith(f"{ALPHA}: is dated 2021-01-04, before {ALPHA}")
 
