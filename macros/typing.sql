@@ -236,24 +236,33 @@ records have none; raw has every cell.
     end
 {%- endmacro %}
 
-{#- The record's key where a cell of it says something and has no value; null where each has one. -#}
+{#-
+The record's key where a cell of it says something and has no value; null where each has one. An id
+that is said to be missing (UNK) is one that is not there: such records are told apart by no more
+than those that leave it blank.
+-#}
 {% macro key_as_written(columns, key) -%}
     {%- set cells = [] -%}
     {%- for name in key -%}
         {%- do cells.extend(columns | selectattr('name', 'equalto', name) | list) -%}
     {%- endfor -%}
+    {%- set readable = cells | rejectattr('type', 'equalto', 'id') | list -%}
+    {%- if readable -%}
     case
         when
-            {%- for column in cells %}
+            {%- for column in readable %}
             {{ 'or ' if not loop.first }}{{ column.name }} is null and {{ column.name }}_clean is not null
             {%- endfor %}
             then concat_ws(
                 '|',
                 {%- for column in cells %}
-                coalesce({{ value_text(column) }}, {{ column.name }}_clean, ''){{ ',' if not loop.last }}
+                coalesce({{ value_text(column) }}{{ ', ' ~ column.name ~ '_clean' if column in readable }}, ''){{ ',' if not loop.last }}
                 {%- endfor %}
             )
     end
+    {%- else -%}
+    cast(null as string)
+    {%- endif -%}
 {%- endmacro %}
 
 {#- A cell as the source wrote it, from `cells_as_written`; null where its value says it. -#}
@@ -326,7 +335,7 @@ and what repeats is taken out by file and line.
 keyed as {{ read_anew() }}(
     select
         renamed.*,
-        {{ short_hash(clean_key(form)) | indent(4) }} as key_hash
+        {{ short_hash(clean_key(form, habits)) | indent(4) }} as key_hash
     from renamed
     {{ lookups('renamed', form_columns(form), form_key(form)) | indent(4) }}
 ),
@@ -404,7 +413,7 @@ folded as (
 
 
 {#- Cells of a record's key, from `renamed` and its lookups, in which copies agree, however they are written. -#}
-{% macro clean_key(form) -%}
+{% macro clean_key(form, habits) -%}
     {%- set cells = [] -%}
     {%- for column in form_columns(form) if column.name in form_key(form) -%}
         {%- if column.type == 'code' -%}
@@ -414,7 +423,8 @@ folded as (
         {%- elif column.type == 'integer' -%}
             {%- do cells.append(column.name ~ '_read.integer_key') -%}
         {%- else -%}
-            {%- do cells.append(clean_cell(column, 'renamed.' ~ column.name ~ '_text')) -%}
+            {%- set clean = clean_cell(column, 'renamed.' ~ column.name ~ '_text') -%}
+            {%- do cells.append(said(clean, habits, column.type == 'id')) -%}
         {%- endif -%}
     {%- endfor -%}
     {{ return(cells) }}

@@ -8,6 +8,7 @@ names them and are read after it, so that no load waits for a large backup.
 from __future__ import annotations
 
 import contextlib
+import glob
 import gzip
 import hashlib
 import io
@@ -45,6 +46,8 @@ def back_up(state: Path, target: Path) -> int:
         raise UsageError(f"the store {state} holds no delivery; there is nothing to back up")
     if target.exists():
         raise UsageError(f"{target} exists; name a file that does not")
+    for left in target.parent.glob(f"{glob.escape(target.name)}.*.partial"):
+        left.unlink(missing_ok=True)
     partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
     try:
         with scratch_folder() as scratch:

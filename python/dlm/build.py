@@ -343,7 +343,7 @@ def _pass_gate(places: Places, options: Options, basis: Basis) -> set[tuple[str,
     raise BlockedError(
         f"{len(blocking)} S1 queries are open; nothing was published:\n{gate.told(blocking)}\n"
         "have them corrected and delivered again; or waive them (dlm queries waive, then approve); "
-        "or publish without these records: dlm build --exclude-open-s1"
+        "or publish without these records: add --exclude-open-s1"
     )
 
 
@@ -418,6 +418,11 @@ def _load(places: Places, options: Options, console: Console) -> tuple[list[Load
     else:
         entries = []
         items, origins = deliveries.seed_files(places.project)
+        if store.read_ledger(places.state):
+            console.note(
+                f"this build is of the synthetic seeds, although {places.state} holds deliveries; "
+                "to build from them: dlm build --as-of latest"
+            )
     sizes = {file["sha256"]: file["records"] or 0 for entry in entries for file in entry["files"]}
     records = sum(sizes[item.sha256] for item in items if item.sha256 in sizes)
     needed = engine.told_size(engine.refuse_without_room(places.work, records))

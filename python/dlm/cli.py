@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dlm import __version__
 from dlm.console import Console
+from dlm.engine import explained
 from dlm.errors import DlmError, UsageError
 from dlm.project import Places, find_places
 from dlm.workflow.commands import add_commands
@@ -68,6 +69,9 @@ def main(arguments: list[str] | None = None) -> int:
             return _stopped()
         if os.environ.get("DLM_DEBUG"):
             raise
+        if missing := explained(str(error)):
+            print(f"error: {missing}; nothing was changed", file=sys.stderr)
+            return 4
         print(
             f"internal error: {type(error).__name__}: {error}\n"
             "what was published before is untouched; set DLM_DEBUG=1 to see where it happened",

@@ -307,7 +307,8 @@ def _records(contract: Contract, form: Form) -> str:
     spec = _spec(contract, form)
     texts = {column.name: _as_written(column, spec.headers) for column in form.columns}
     steps = [_stages(_text(column.name), column.type, contract) for column in form.columns]
-    key = ", ".join(f"coalesce({_read(name)}, '')" for name in form.key)
+    kinds = {column.name: column.type for column in form.columns}
+    key = ", ".join(f"coalesce({_named(name, kinds[name], contract)}, '')" for name in form.key)
     content = _joined([_read(name) for name in texts])
     payload = [_read(name) for name in texts if name not in _WHOSE]
     outside_key = [_read(name) for name in texts if name not in (*_WHOSE, *form.key)]
@@ -374,7 +375,7 @@ def _stages(text: str, kind: str, contract: Contract) -> list[tuple[str, str]]:
     read, as_plain = f"read_{name}", f"plain_{name}"
     first = (as_plain, plain(text))
     if kind == "id":
-        return [first, (read, f"upper(replace({as_plain}, 'ー', '-'))")]
+        return [first, (read, plain_id(as_plain))]
     if kind == "integer":
         number = f"case when regexp_matches({as_plain}, '^[-+]?[0-9]{{1,18}}$') "
         number += f"then cast(cast({as_plain} as bigint) as varchar) else {as_plain} end"
@@ -443,6 +444,13 @@ def _date_stages(text: str, name: str, contract: Contract) -> list[tuple[str, st
     ]
 
 
+def _named(name: str, kind: str, contract: Contract) -> str:
+    """SQL of a cell of a key: an id that is said to be missing is one that is not there."""
+    missing = ", ".join(_literal(code) for code in contract.missing_codes)
+    said = f"case when {_read(name)} not in ({missing}) then {_read(name)} end"
+    return said if kind == "id" else _read(name)
+
+
 def _read(name: str) -> str:
     return f"read_{name}"
 
@@ -450,6 +458,11 @@ def _read(name: str) -> str:
 def plain(text: str) -> str:
     """SQL of a text with full-width characters, spaces and hyphens made plain; blank is null."""
     return f"nullif(trim(translate({text}, {_literal(_WIDE)}, {_literal(_PLAIN)})), '')"
+
+
+def plain_id(text: str) -> str:
+    """SQL of an id from its plain text: in capitals, a long-vowel mark read as the hyphen meant."""
+    return f"upper(replace({text}, 'ー', '-'))"
 
 
 def _joined(parts: list[str]) -> str:

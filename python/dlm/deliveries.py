@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dlm import engine, store
 from dlm.changes import find_changes
-from dlm.compare import plain
+from dlm.compare import plain, plain_id
 from dlm.console import Console
 from dlm.contracts import Contract, FileSpec, load_contracts
 from dlm.contracts.check import dictionary_changes
@@ -400,7 +400,7 @@ def _dated_earlier(current: Current, entry: store.Entry) -> list[dict[str, Any]]
     """
     return [
         {
-            "rule_id": "DL15",
+            "rule_id": "DL16",
             "kind": "dated_earlier",
             "source": file["source"],
             "site_id": file["site_id"],
@@ -700,7 +700,7 @@ def _drop_replaced(connection: duckdb.DuckDBPyConnection, item: Incoming) -> int
     patient = next(column.header for column in form.columns if column.name == "patient_id")
     taken = connection.execute(
         f"delete from raw.{quoted(item.spec.raw_table)} where _file = ? and _delivery_id = ? "
-        f"and list_contains(?, upper(split_part({plain(quoted(patient))}, '-', 1)))",
+        f"and list_contains(?, split_part({plain_id(plain(quoted(patient)))}, '-', 1))",
         [item.name, item.delivery_id, sorted(site.upper() for site in item.replaced_sites)],
     ).fetchall()
     return int(taken[0][0])

@@ -33,12 +33,13 @@ ENDPOINT_COLUMNS = (
     "record_key", "change", "file", "line",
 )  # fmt: skip
 _CORE_KEYS = {
-    "dim_patient": ("patient_id",),
-    "fct_lesion": ("lesion_id",),
-    "fct_read": ("lesion_id", "modality", "timepoint", "read_date", "reader"),
-    "fct_surgery": ("patient_id", "stage"),
-    "fct_followup": ("patient_id", "visit_no"),
+    "dim_patient": ("patient_key", ("patient_id",)),
+    "fct_lesion": ("lesion_key", ("lesion_id",)),
+    "fct_read": ("read_key", ("lesion_id", "modality", "timepoint", "read_date", "reader")),
+    "fct_surgery": ("surgery_key", ("patient_id", "stage")),
+    "fct_followup": ("followup_key", ("patient_id", "visit_no")),
 }
+"""Of each table of core what a row is known by, and what people call it."""
 # Forms in the order in which they decide a state, so that the likely cause stands first.
 _FORM_ORDER = (
     "pathology", "followup", "outcome", "disposition", "read", "surgery", "lesion", "registration",
@@ -189,7 +190,7 @@ def _source_changes(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any
 def _core_changes(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """Rows of core that differ between two builds, a row for each column that changed."""
     found = []
-    for table, key in _CORE_KEYS.items():
+    for table, (row_key, key) in _CORE_KEYS.items():
         columns = [
             name
             for (name,) in connection.execute(
@@ -198,18 +199,19 @@ def _core_changes(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]
                 "order by column_index",
                 [table],
             ).fetchall()
-            if not name.endswith("_key") and name not in key
+            if not name.endswith("_key")
         ]
         told = ", ".join(f'b."{name}"::varchar, a."{name}"::varchar' for name in columns)
-        on = " and ".join(f"b.{name} is not distinct from a.{name}" for name in key)
         differs = " or ".join(f'b."{name}" is distinct from a."{name}"' for name in columns)
         named = ", ".join(f"coalesce(b.{name}, a.{name})::varchar" for name in key)
         lesion = "coalesce(b.lesion_id, a.lesion_id)" if key[0] == "lesion_id" else "null"
         rows = connection.execute(
             f"select concat_ws('|', {named}) as record_key, coalesce(b.patient_id, a.patient_id), "
-            f"{lesion}, b.{key[0]} is null, a.{key[0]} is null, {told} "
-            f"from before.core.{table} as b full join after.core.{table} as a on {on} "
-            f"where {differs} order by record_key"
+            f"{lesion}, b.{row_key} is null, a.{row_key} is null, {told} "
+            f"from before.core.{table} as b full join after.core.{table} as a "
+            f"on b.{row_key} = a.{row_key} "
+            f"where {differs} or b.{row_key} is null or a.{row_key} is null "
+            f"order by record_key, coalesce(b.{row_key}, a.{row_key})"
         ).fetchall()
         for record_key, patient, lesion_id, is_new, is_gone, *cells in rows:
             about = {

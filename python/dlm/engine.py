@@ -8,9 +8,13 @@ own and the helpers' comes on top. Without the settings DuckDB's defaults hold.
 from __future__ import annotations
 
 import contextlib
+import glob
+import hashlib
+import itertools
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +31,7 @@ SIDE_SHARE = 0.15
 """What it may take in each of the processes that work side by side."""
 BYTES_A_RECORD = 400
 """Room a build takes for each record delivered: work database, warehouse, Parquet, spilled data."""
+_SPILLING = itertools.count(1)
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _DAMAGED = (
     "not a valid duckdb database",
@@ -67,10 +72,42 @@ def share(part: float) -> str | None:
     return None if limit is None else f"{limit * part / 1e6:.0f}MB"
 
 
-def temp_folder(database: Path) -> Path:
-    """Where DuckDB puts what does not fit into memory."""
-    named = os.environ.get(TEMP)
-    return Path(named) if named else database.with_name(database.name + ".tmp")
+def spill_folder(database: Path) -> Path:
+    """Where one connection may put what does not fit into memory: a folder of nobody else's.
+
+    DuckDB 1.5 crashes where two connections share one. Below ``DLM_TEMP``, which others may read,
+    it lies in a folder that only this account may open.
+    """
+    number = next(_SPILLING)
+    if os.environ.get(TEMP):
+        from dlm.scratch import private_folder
+
+        return private_folder() / str(number)
+    return database.with_name(f"{database.name}.{os.getpid()}-{number}.tmp")
+
+
+@contextlib.contextmanager
+def dbt_spills(work: Path) -> Iterator[None]:
+    """Name dbt the folder for what does not fit, cleared of what killed builds left.
+
+    It is the same for every build of a work database, which one command at a time has: dbt parses
+    all code anew where a setting of its profile has changed.
+    """
+    if named := os.environ.get(TEMP):
+        place = hashlib.sha256(str(work.resolve()).encode()).hexdigest()[:16]
+        folder = Path(named) / f"dlm-build-{place}"
+    else:
+        folder = work.with_name(f"{work.name}.tmp")
+    for left in (folder, *work.parent.glob(f"{glob.escape(work.name)}.*.tmp")):
+        shutil.rmtree(left, ignore_errors=True)
+    if named:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700)
+    os.environ["DLM_DUCKDB_TEMP"] = str(folder)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def connect(
@@ -94,10 +131,9 @@ def connect(
     connection.execute("set enable_progress_bar = false")
     if limit := share(part):
         connection.execute(f"set memory_limit = '{limit}'")
-    if os.environ.get(TEMP) or beside:
-        folder = temp_folder(beside or Path(database))
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        connection.execute("set temp_directory = '" + str(folder).replace("'", "''") + "'")
+    if beside or str(database) != ":memory:" or os.environ.get(TEMP):
+        folder = str(spill_folder(beside or Path(database))).replace("'", "''")
+        connection.execute(f"set temp_directory = '{folder}'")
     return connection
 
 
@@ -182,17 +218,24 @@ def refuse_without_room(work: Path, records: int) -> int:
     return needed
 
 
-def explained(message: str, work: Path) -> str | None:
-    """What is missing, where an error of DuckDB means that memory or disk ran out."""
+def explained(message: str, work: Path | None = None) -> str | None:
+    """What is missing, where an error of DuckDB means that memory or disk ran out.
+
+    Args:
+        message: the error's.
+        work: the database that was worked on, where there is one.
+    """
     folded = message.casefold()
     if "max_temp_directory_size" in folded or "no space left" in folded or "disk is full" in folded:
-        folder = temp_folder(work)
+        named = re.search(r'file "([^"]+)"', message)
+        spills = Path(os.environ.get(TEMP) or (work.parent if work else tempfile.gettempdir()))
+        folder = Path(named[1]).parent if named else spills
         existing = next(place for place in (folder, *folder.parents) if place.exists())
         free = told_size(shutil.disk_usage(existing).free)
         return (
-            f"the disk is full: {free} are free below {existing}, where what does not fit "
-            f"into memory goes; make room, name another folder in {TEMP}, or allow more memory in "
-            f"{MEMORY}"
+            f"the disk is full: {free} are free below {existing}; make room, name another folder "
+            f"for what is made (--out) and for what does not fit into memory ({TEMP}), or allow "
+            f"more memory in {MEMORY}"
         )
     if "out of memory" in folded or "failed to allocate" in folded or "bad_alloc" in folded:
         allowed = os.environ.get(MEMORY) or "DuckDB's default, 80 % of the machine's"

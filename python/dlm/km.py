@@ -23,6 +23,7 @@ from dlm.listing import aligned
 from dlm.macros import CONFIDENCE_LEVEL, render
 from dlm.marts import Row, rows
 from dlm.query import neutralise
+from dlm.scratch import scratch_folder
 
 DAYS_PER_MONTH = 30.4375
 UNITS = {"days": 1.0, "weeks": 7.0, "months": DAYS_PER_MONTH, "years": 12 * DAYS_PER_MONTH}
@@ -93,14 +94,14 @@ def estimate(request: Request, warehouse: Callable[[], Path]) -> Estimates:
         UsageError: the source, a column or a record cannot be used.
         DlmError: nothing is published.
     """
-    connection = duckdb.connect()
-    try:
+    with (
+        scratch_folder() as folder,
+        engine.connect(part=engine.MAIN_SHARE, beside=folder / "subjects") as connection,
+    ):
         # Whole times of a few groups fit a table that is addressed and not hashed.
         connection.execute("set perfect_ht_threshold = 20")
         read_subjects(connection, request, warehouse)
         return _estimates(connection, request)
-    finally:
-        connection.close()
 
 
 def read_subjects(

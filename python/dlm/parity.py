@@ -7,6 +7,8 @@ from pathlib import Path
 
 import duckdb
 
+from dlm import engine
+
 TOLERANCE = 1e-9
 """Largest difference of two doubles, relative where they are beyond one."""
 COMPARED_SCHEMAS = ("core", "marts", "quality")
@@ -43,7 +45,7 @@ def compare(first: Path, second: Path) -> list[TableParity]:
     Rows are matched by their place in the order of all their columns, doubles last, so that a
     difference in a last digit moves no row.
     """
-    connection = duckdb.connect()
+    connection = engine.connect(beside=first, part=engine.MAIN_SHARE)
     try:
         for name, path in (("a", first), ("b", second)):
             escaped = str(path).replace("'", "''")

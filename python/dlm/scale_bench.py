@@ -24,6 +24,7 @@ from dlm.errors import DlmError, UsageError
 from dlm.history import write_history
 from dlm.project import Places, find_places
 from dlm.publish import escaped
+from dlm.scratch import scratch_folder
 from dlm.spark import missing_parts, run_on_spark
 from dlm.synthetic import draw_trial, registered
 from dlm.synthetic.streaming import refuse_without_room, stream_trial
@@ -33,6 +34,8 @@ from dlm.workflow.standing import Known
 
 ASSETS = Path(__file__).parent / "assets"
 TOLERANCE = 1e-9
+BYTES_A_PATIENT = 30_000
+"""Room that the benchmark takes: trial, store, work database, floor, and what is spilled."""
 _PANDAS_TRIALS = 20
 """Of a large trial, what pandas derives: it takes its memory all at once."""
 RECEIVED = date(2024, 12, 31)
@@ -68,10 +71,9 @@ def scale(size: int, seed: int, json_out: Path | None, with_spark: bool = False)
     """
     if with_spark and (missing := missing_parts()):
         raise UsageError(f"Spark cannot be timed here: {missing}")
-    with tempfile.TemporaryDirectory(dir=os.environ.get(engine.TEMP)) as scratch:
-        folder = Path(scratch)
+    with scratch_folder() as folder:
         patients = registered(seed, size)
-        refuse_without_room(folder, patients * 60_000)
+        refuse_without_room(folder, patients * BYTES_A_PATIENT, engine.TEMP)
         started = time.perf_counter()
         records = stream_trial(seed, patients, folder / "trial", "parquet", "natural")
         synthesis = time.perf_counter() - started
@@ -301,7 +303,7 @@ def floor(trial: Path, database: Path) -> dict[str, float]:
 def differences(work: Path, floor_database: Path) -> list[str]:
     """Columns in which the floor's tables differ from the build's: `table.column (rows)`."""
     found = []
-    with engine.connect() as connection:
+    with engine.connect(beside=floor_database) as connection:
         connection.execute(f"attach '{escaped(work)}' as built (read_only)")
         connection.execute(f"attach '{escaped(floor_database)}' as floor (read_only)")
         for table, keys in (

@@ -6,7 +6,9 @@ them. A command that is killed cannot remove its own; the next one that needs on
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import os
 import shutil
 import tempfile
@@ -36,6 +38,15 @@ def scratch_folder() -> Iterator[Path]:
         yield folder
 
 
+@functools.cache
+def private_folder() -> Path:
+    """A folder of this process, for what its connections spill; gone when the process ends."""
+    stack = contextlib.ExitStack()
+    folder = stack.enter_context(scratch_folder())
+    atexit.register(stack.close)
+    return folder
+
+
 @contextlib.contextmanager
 def _owned(folder: Path, timeout: float = -1) -> Iterator[None]:
     """Hold a folder that a running command may have; it is removed at the end.
@@ -48,4 +59,6 @@ def _owned(folder: Path, timeout: float = -1) -> Iterator[None]:
             yield
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-            Path(lock.lock_file).unlink(missing_ok=True)
+            # Windows removes no file that is open; filelock does it there when it lets go.
+            with contextlib.suppress(OSError):
+                Path(lock.lock_file).unlink()

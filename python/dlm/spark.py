@@ -22,6 +22,7 @@ from typing import Any
 
 import duckdb
 
+from dlm import engine
 from dlm.errors import DlmError
 from dlm.publish import comment_on
 from dlm.warehouse import NodeOutcome, NodeProgress, close_dbt, run_dbt
@@ -86,51 +87,53 @@ def run_on_spark(
     run_dbt(project, work, cache / "seeds", variables, command="seed")
     data = _data_folder(work)
     shutil.rmtree(data, ignore_errors=True)
-    (data / "results").mkdir(parents=True)
-    job = {
-        "project": str(project),
-        "work": str(work),
-        "cache": str(cache),
-        "variables": variables,
-        "target": target,
-        "data": str(data),
-        "exclude": ["resource_type:seed", *exclude],
-        "select": list(select),
-        "tables": _write_inputs(work, data / "inputs"),
-    }
-    log = cache / "logs" / "spark.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    outcomes = None
-    with (
-        log.open("w", encoding="utf-8") as words,
-        subprocess.Popen(
-            [sys.executable, "-m", "dlm.spark"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=words,
-            text=True,
-            encoding="utf-8",
-        ) as process,
-    ):
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(json.dumps(job))
-        process.stdin.close()
-        for line in process.stdout:
-            if not line.startswith(_SAID):
-                continue
-            said = json.loads(line.removeprefix(_SAID))
-            if "outcomes" in said:
-                outcomes = [NodeOutcome.from_json(outcome) for outcome in said["outcomes"]]
-            else:
-                progress(said["done"], said["total"], said["name"])
-    if outcomes is None:
-        raise DlmError(
-            f"Spark (target {target}) stopped with exit code {process.returncode} before all "
-            f"models were built; what it said is in {log}"
-        )
-    _read_results(work, data / "results", cache / "target" / "manifest.json", outcomes)
-    shutil.rmtree(data)
+    try:
+        (data / "results").mkdir(parents=True)
+        job = {
+            "project": str(project),
+            "work": str(work),
+            "cache": str(cache),
+            "variables": variables,
+            "target": target,
+            "data": str(data),
+            "exclude": ["resource_type:seed", *exclude],
+            "select": list(select),
+            "tables": _write_inputs(work, data / "inputs"),
+        }
+        log = cache / "logs" / "spark.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        outcomes = None
+        with (
+            log.open("w", encoding="utf-8") as words,
+            subprocess.Popen(
+                [sys.executable, "-m", "dlm.spark"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=words,
+                text=True,
+                encoding="utf-8",
+            ) as process,
+        ):
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(json.dumps(job))
+            process.stdin.close()
+            for line in process.stdout:
+                if not line.startswith(_SAID):
+                    continue
+                said = json.loads(line.removeprefix(_SAID))
+                if "outcomes" in said:
+                    outcomes = [NodeOutcome.from_json(outcome) for outcome in said["outcomes"]]
+                else:
+                    progress(said["done"], said["total"], said["name"])
+        if outcomes is None:
+            raise DlmError(
+                f"Spark (target {target}) stopped with exit code {process.returncode} before all "
+                f"models were built; what it said is in {log}"
+            )
+        _read_results(work, data / "results", cache / "target" / "manifest.json", outcomes)
+    finally:
+        shutil.rmtree(data, ignore_errors=True)
     return outcomes
 
 
@@ -164,12 +167,12 @@ def _say(content: dict[str, Any]) -> None:
 def _data_folder(work: Path) -> Path:
     """Where inputs and results lie; a cluster elsewhere needs a folder that it sees too."""
     shared = os.environ.get("DLM_SPARK_DATA")
-    return Path(shared).resolve() / "dlm" if shared else work.with_name(".spark")
+    return Path(shared).resolve() / "dlm-exchange" if shared else work.with_name(".spark")
 
 
 def _write_inputs(work: Path, folder: Path) -> dict[str, list[str]]:
     folder.mkdir(parents=True)
-    connection = duckdb.connect(str(work), read_only=True)
+    connection = engine.connect(work, read_only=True)
     tables: dict[str, list[str]] = {}
     try:
         for schema, table in connection.execute(
@@ -196,7 +199,7 @@ def _session(data: Path) -> Iterator[None]:
     settings = {
         "spark.master": f"local[{cores}]",
         "spark.driver.memory": os.environ.get("DLM_SPARK_MEMORY", "3g"),
-        "spark.local.dir": os.environ.get("DLM_TEMP", str(data / "temp")),
+        "spark.local.dir": os.environ.get(engine.TEMP) or str(data / "temp"),
         "spark.sql.catalogImplementation": "in-memory",
         "spark.sql.warehouse.dir": (data / "results").as_uri(),
         "spark.sql.shuffle.partitions": str(2 * cores),
@@ -248,7 +251,7 @@ def _read_results(work: Path, results: Path, manifest: Path, outcomes: list[Node
         if outcome.kind == "model" and outcome.status == "success"
     }
     nodes = json.loads(manifest.read_text(encoding="utf-8"))["nodes"]
-    connection = duckdb.connect(str(work))
+    connection = engine.connect(work)
     try:
         for node in sorted(nodes.values(), key=lambda node: str(node["unique_id"])):
             if node["resource_type"] != "model" or node["name"] not in built:

@@ -2,7 +2,8 @@
 
 A file is written beside its place, forced to disk and renamed into it; the ledger is replaced the
 same way, last. So whatever stops a load, the store holds the deliveries it held before or the new
-one whole; what a stopped load leaves beside them is removed by the next.
+one whole. What a stopped load left half written is removed by the next command that writes; a
+file it had kept whole stays, and is there when the delivery comes again.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ def read_ledger(state: Path) -> list[Entry]:
     if not path.is_file():
         return []
     try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        text = path.read_text(encoding="utf-8").removesuffix("\n")
+        # Not splitlines: a sender may hold a line separator of Unicode, which JSON leaves as it is.
+        return [json.loads(line) for line in text.split("\n")] if text else []
     except ValueError as error:
         raise DlmError(f"{path} is damaged ({error}); restore the store from a backup") from None
 

@@ -7,7 +7,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from dlm import engine
 from dlm.errors import DlmError, UsageError
 from dlm.project import find_places
 from dlm.publish import escaped
+from dlm.scratch import scratch_folder
 from dlm.synthetic import STREAMED_FROM, registered
 from dlm.synthetic.streaming import BYTES_A_PATIENT, refuse_without_room
 
@@ -41,11 +41,10 @@ def synth(size: int, seed: int, json_out: Path | None) -> int:
     """
     if size < STREAMED_FROM:
         raise UsageError(f"--scale is a whole number from {STREAMED_FROM} here")
-    with tempfile.TemporaryDirectory(dir=os.environ.get(engine.TEMP)) as scratch:
-        folder = Path(scratch)
+    with scratch_folder() as folder:
         patients = registered(seed, size)
         # The files, and the table they are read into.
-        refuse_without_room(folder, 2 * patients * BYTES_A_PATIENT["csv"])
+        refuse_without_room(folder, 2 * patients * BYTES_A_PATIENT["csv"], engine.TEMP)
         command = [sys.executable, "-m", "dlm", "synth", "--seed", str(seed), "--scale", str(size)]
         command += ["--format", "csv", "--out", str(folder / "trial")]
         started = time.perf_counter()

@@ -129,34 +129,35 @@ def run_dbt(
             done += 1
             progress(done, max(total, done), event.data.node_info.node_name)
 
-    result = dbtRunner(callbacks=[on_event]).invoke(
-        [
-            command,
-            "--project-dir",
-            str(project),
-            "--profiles-dir",
-            str(project / "profiles"),
-            "--target",
-            target,
-            "--target-path",
-            str(cache / "target"),
-            "--log-path",
-            str(cache / "logs"),
-            "--log-level",
-            "none",
-            "--log-level-file",
-            "warn",
-            "--no-version-check",
-            *(["--threads", str(pace.models)] if pace.models else []),
-            "--exclude",
-            *_NOT_HERE,
-            *exclude,
-            *(["--select", *select] if select else []),
-            "--vars",
-            json.dumps(variables, sort_keys=True),
-        ]
-    )
-    close_dbt()
+    with engine.dbt_spills(work):
+        result = dbtRunner(callbacks=[on_event]).invoke(
+            [
+                command,
+                "--project-dir",
+                str(project),
+                "--profiles-dir",
+                str(project / "profiles"),
+                "--target",
+                target,
+                "--target-path",
+                str(cache / "target"),
+                "--log-path",
+                str(cache / "logs"),
+                "--log-level",
+                "none",
+                "--log-level-file",
+                "warn",
+                "--no-version-check",
+                *(["--threads", str(pace.models)] if pace.models else []),
+                "--exclude",
+                *_NOT_HERE,
+                *exclude,
+                *(["--select", *select] if select else []),
+                "--vars",
+                json.dumps(variables, sort_keys=True),
+            ]
+        )
+        close_dbt()
     runs: list[Any] | None = getattr(result.result, "results", None)
     if runs is None:
         raise DlmError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -37,11 +38,17 @@ def test_what_is_no_size_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) 
 def test_connections_keep_to_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(engine.MEMORY, "5GB")
     monkeypatch.setenv(engine.TEMP, str(tmp_path / "its room"))
-    with engine.connect(part=0.6) as connection:
-        told = connection.execute(
-            "select current_setting('memory_limit'), current_setting('temp_directory')"
-        ).fetchall()
-    assert told == [("2.7 GiB", str(tmp_path / "its room"))]
+    with engine.connect(part=0.6) as one, engine.connect() as other:
+        told = [
+            connection.execute(
+                "select current_setting('memory_limit'), current_setting('temp_directory')"
+            ).fetchall()[0]
+            for connection in (one, other)
+        ]
+    assert [limit for limit, _ in told] == ["2.7 GiB", "715.2 MiB"]
+    folders = [Path(folder) for _, folder in told]
+    assert folders[0] != folders[1]
+    assert {folder.parents[1] for folder in folders} == {tmp_path / "its room"}
     monkeypatch.delenv(engine.MEMORY)
     assert engine.share(0.5) is None
 
@@ -113,7 +120,7 @@ def test_large_deliveries_are_loaded_with_more_memory(
 
 
 def test_no_room_is_said_before(tmp_path: Path) -> None:
-    assert engine.refuse_without_room(tmp_path / "work.duckdb", 1000) == 500_000
+    assert engine.refuse_without_room(tmp_path / "work.duckdb", 1000) == 400_000
     with pytest.raises(DlmError, match=r"need about .* GB below"):
         engine.refuse_without_room(tmp_path / "work.duckdb", 10**15)
 
@@ -136,6 +143,9 @@ def test_errors_of_the_engine_say_what_is_missing(
     work = tmp_path / "work.duckdb"
     assert "memory is too small" in str(engine.explained(str(memory.value), work))
     assert "disk is full" in str(engine.explained(str(disk.value), work))
+    elsewhere = f'IO Error: Could not write file "{tmp_path}/out/a": No space left on device'
+    (tmp_path / "out").mkdir()
+    assert f"are free below {tmp_path}/out;" in str(engine.explained(elsewhere, work))
     assert engine.explained("Binder Error: no such column", work) is None
 
 
@@ -167,5 +177,29 @@ def test_what_is_made_in_memory_spills_beside_its_file_and_not_where_one_stands(
         connection.execute(
             "create temp table many as select md5(range::varchar) as h from range(3000000)"
         )
-        assert list(engine.temp_folder(beside).iterdir())
+        (spilled,) = (tmp_path / "out").iterdir()
+        assert spilled.name.startswith("warehouse.duckdb.") and list(spilled.iterdir())
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_dbt_is_named_one_folder_cleared_of_what_a_killed_build_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DLM_DUCKDB_TEMP", "")
+    work = tmp_path / "work.duckdb"
+    for left in ("work.duckdb.tmp", "work.duckdb.17-1.tmp", "other.duckdb.17-1.tmp"):
+        (tmp_path / left).mkdir()
+        (tmp_path / left / "spilled").write_text("records")
+    with engine.dbt_spills(work):
+        assert os.environ["DLM_DUCKDB_TEMP"] == str(tmp_path / "work.duckdb.tmp")
+        assert [path.name for path in tmp_path.iterdir()] == ["other.duckdb.17-1.tmp"]
+    monkeypatch.setenv(engine.TEMP, str(tmp_path / "its room"))
+    named = set()
+    for _ in range(2):
+        with engine.dbt_spills(work):
+            folder = Path(os.environ["DLM_DUCKDB_TEMP"])
+            assert sys.platform == "win32" or folder.stat().st_mode & 0o077 == 0
+            named.add(folder)
+        assert not folder.exists()
+    (one,) = named
+    assert one.parent == tmp_path / "its room"

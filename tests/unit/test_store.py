@@ -27,6 +27,7 @@ from dlm.cli import main
 from dlm.compare import record_changes, two_states
 from dlm.contracts import load_contracts
 from dlm.deliveries import Incoming, load_raw, receive, stored_files
+from dlm.diff import _CORE_KEYS, _core_changes
 from dlm.errors import DlmError, UsageError
 
 BROKEN_RUNS = Path(__file__).with_name("broken_runs.py")
@@ -352,7 +353,7 @@ def test_a_sites_own_file_takes_the_place_of_its_records_only(old: Path, tmp_pat
         encoding="utf-8",
     )
     receive(
-        deliver(tmp_path / "both", ["EU01-001;;1;;", "EU02-001;;1;;"]),
+        deliver(tmp_path / "both", ["EU01-001;;1;;", "EU01ー003;;1;;", "EU02-001;;1;;"]),
         old,
         FIRST,
     )
@@ -367,8 +368,19 @@ def test_a_sites_own_file_takes_the_place_of_its_records_only(old: Path, tmp_pat
     ).fetchall() == [("EU01", 1, 1), (None, 1, 1)]
     changes = store.changes_of(old, delivery_id)
     assert [(change["kind"], change["record_key"]) for change in changes] == [
-        ("vanished", "EU01-001")
+        ("vanished", "EU01-001"),
+        ("vanished", "EU01-003"),
     ], changes
+
+
+def test_a_sender_of_two_lines_leaves_the_ledger_readable(tmp_path: Path) -> None:
+    folder = deliver(tmp_path / "one", ["EU01-001;;1;;"])
+    manifest = folder / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace(",centre", ",HQ\u2028Brussels"), "utf-8")
+    delivery_id = receive(folder, tmp_path / "state", FIRST).delivery_id
+    (entry,) = store.read_ledger(tmp_path / "state")
+    assert entry["delivery_id"] == delivery_id
+    assert "HQ\u2028Brussels" in (tmp_path / "state" / store.LEDGER).read_text("utf-8")
 
 
 def test_a_text_like_a_formula_is_kept_and_neutralised_in_exports(
@@ -383,3 +395,27 @@ def test_a_text_like_a_formula_is_kept_and_neutralised_in_exports(
     (row,) = (row for row in rows if row["column"])
     assert (row["column"], row["old"], row["new"]) == ("death_cause", "'=1+1", "9")
     assert '"=1+1"' in diff(SECOND, THIRD, "json")
+
+
+def test_rows_of_core_are_told_apart_by_their_keys_where_nothing_else_names_them() -> None:
+    """Two reads by nobody on no day, one of them of no lesion: equal sides have no change."""
+    connection = duckdb.connect()
+    for side in ("before", "after"):
+        connection.execute(f"attach ':memory:' as {side}")
+        connection.execute(f"create schema {side}.core")
+        for table, (row_key, key) in _CORE_KEYS.items():
+            names = dict.fromkeys((row_key, *key, "patient_id", "verdict"))
+            columns = ", ".join(f"{name} varchar" for name in names)
+            connection.execute(f"create table {side}.core.{table} ({columns})")
+        rows = "('a', 'L01', 'visible'), ('b', 'L01', 'visible'), ('c', null, 'visible')"
+        connection.execute(
+            f"insert into {side}.core.fct_read (read_key, lesion_id, verdict) values {rows}"
+        )
+    assert _core_changes(connection) == []
+    connection.execute("update after.core.fct_read set verdict = 'gone' where read_key = 'b'")
+    connection.execute("delete from before.core.fct_read where read_key = 'c'")
+    changes = _core_changes(connection)
+    assert [(each["change"], each["lesion_id"]) for each in changes] == [
+        ("added", None),
+        ("changed", "L01"),
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,3 +116,15 @@ def test_the_same_arguments_give_the_same_delivery(written: Path) -> None:
 def test_too_little_room_is_said_before(tmp_path: Path) -> None:
     with pytest.raises(DlmError, match="GB free, and about"):
         streaming.stream_trial(1, 10**12, tmp_path / "out", "csv", "none", helpers=0)
+
+
+def _ended(part: streaming.Part) -> None:
+    os._exit(9)
+
+
+def test_a_helper_that_is_ended_ends_the_command_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming, "write_part", _ended)
+    with pytest.raises(DlmError, match="for want of memory"):
+        streaming.stream_trial(3, 60, tmp_path / "trial", "parquet", "none", helpers=1)

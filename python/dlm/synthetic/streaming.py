@@ -14,6 +14,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
@@ -129,8 +131,13 @@ def stream_trial(
     return files.records
 
 
-def refuse_without_room(folder: Path, needed: int) -> None:
+def refuse_without_room(folder: Path, needed: int, named_by: str = "--out") -> None:
     """Stop before a file is begun that the disk cannot hold.
+
+    Args:
+        folder: where it would be.
+        needed: bytes.
+        named_by: what the user names the folder with.
 
     Raises:
         DlmError: less is free than needed.
@@ -139,7 +146,7 @@ def refuse_without_room(folder: Path, needed: int) -> None:
     if free < needed:
         raise DlmError(
             f"{folder} has {free / 1e9:.1f} GB free, and about {needed / 1e9:.1f} GB are needed; "
-            "make room or name another folder with --out"
+            f"make room or name another folder with {named_by}"
         )
 
 
@@ -195,8 +202,17 @@ def _draw(parts: Sequence[Part], helpers: int | None) -> Iterator[Written]:
     if number == 0:
         yield from map(write_part, parts)
         return
-    with multiprocessing.get_context("spawn").Pool(number, _one_thread_each) as pool:
-        yield from pool.imap(write_part, parts)
+    spawning = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(number, spawning, _one_thread_each) as pool:
+        try:
+            yield from pool.map(write_part, parts)
+        except BrokenProcessPool as error:
+            raise DlmError(
+                "a helper process was ended from outside, most often for want of memory; close "
+                "other programs and try again"
+            ) from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _one_thread_each() -> None:
