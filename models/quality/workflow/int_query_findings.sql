@@ -71,22 +71,24 @@ sharing_ten_digits as (
 )
 
 select
-    'Q-' || left(query_hash, case when ten_digits is null then 10 else 20 end) as query_id,
-    snapshot_no,
-    received_at,
-    is_current,
-    rule_id,
-    severity,
-    site_id,
-    patient_id,
-    lesion_id,
-    form,
-    record_key,
-    column_name,
-    evidence,
-    evidence_hash,
-    source,
-    file,
-    line
+    'Q-' || left(
+        hashed.query_hash, case when sharing_ten_digits.ten_digits is null then 10 else 20 end
+    ) as query_id,
+    hashed.snapshot_no,
+    hashed.received_at,
+    hashed.is_current,
+    hashed.rule_id,
+    hashed.severity,
+    hashed.site_id,
+    hashed.patient_id,
+    hashed.lesion_id,
+    hashed.form,
+    hashed.record_key,
+    hashed.column_name,
+    hashed.evidence,
+    hashed.evidence_hash,
+    hashed.source,
+    hashed.file,
+    hashed.line
 from hashed
 left join sharing_ten_digits on left(hashed.query_hash, 10) = sharing_ten_digits.ten_digits
