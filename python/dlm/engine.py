@@ -233,9 +233,9 @@ def explained(message: str, work: Path | None = None) -> str | None:
         existing = next(place for place in (folder, *folder.parents) if place.exists())
         free = told_size(shutil.disk_usage(existing).free)
         return (
-            f"the disk is full: {free} are free below {existing}; make room, name another folder "
-            f"for what is made (--out) and for what does not fit into memory ({TEMP}), or allow "
-            f"more memory in {MEMORY}"
+            f"the disk ran full below {existing} ({free} are free now); make room, name another "
+            f"folder for what is made (--out) and for what does not fit into memory ({TEMP}), or "
+            f"allow more memory in {MEMORY}"
         )
     if "out of memory" in folded or "failed to allocate" in folded or "bad_alloc" in folded:
         allowed = os.environ.get(MEMORY) or "DuckDB's default, 80 % of the machine's"

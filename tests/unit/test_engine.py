@@ -142,10 +142,10 @@ def test_errors_of_the_engine_say_what_is_missing(
             )
     work = tmp_path / "work.duckdb"
     assert "memory is too small" in str(engine.explained(str(memory.value), work))
-    assert "disk is full" in str(engine.explained(str(disk.value), work))
+    assert "disk ran full" in str(engine.explained(str(disk.value), work))
     elsewhere = f'IO Error: Could not write file "{tmp_path}/out/a": No space left on device'
     (tmp_path / "out").mkdir()
-    assert f"are free below {tmp_path}/out;" in str(engine.explained(elsewhere, work))
+    assert f"ran full below {tmp_path}/out (" in str(engine.explained(elsewhere, work))
     assert engine.explained("Binder Error: no such column", work) is None
 
 

@@ -49,6 +49,26 @@ def test_a_view_is_published_as_a_described_table_in_order(work: Path, tmp_path:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["warehouse.duckdb", "work.duckdb"]
 
 
+@pytest.mark.parametrize("column", ["k", "n", "same", "nothing"])
+def test_a_large_table_is_sorted_in_parts_that_follow_one_another(
+    column: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with duckdb.connect(str(tmp_path / "work.duckdb")) as connection:
+        connection.execute(
+            "create schema core; create table core.facts as select "
+            f"{column} as first_column, n from (select md5((n // 3)::varchar) as k, "
+            "case when n % 50 > 0 then (n * 7919) % 1000 - 500 end as n, 'it''s' as same, "
+            "null::varchar as nothing from range(2000) as t (n))"
+        )
+    publish.copy_warehouse(tmp_path / "work.duckdb", tmp_path / "whole.duckdb")
+    monkeypatch.setattr(publish, "_SORTED_AT_ONCE", 300)
+    monkeypatch.setattr(publish, "_SAMPLED", 100)
+    publish.copy_warehouse(tmp_path / "work.duckdb", tmp_path / "parts.duckdb")
+    in_parts = rows(tmp_path / "parts.duckdb", "core.facts")
+    assert len(in_parts) == 2000
+    assert in_parts == rows(tmp_path / "whole.duckdb", "core.facts")
+
+
 def test_parquet_has_rows_in_the_order_of_the_warehouse(work: Path, tmp_path: Path) -> None:
     warehouse = tmp_path / "warehouse.duckdb"
     publish.copy_warehouse(work, warehouse)
