@@ -133,7 +133,9 @@ def connect(
         connection.execute(f"set memory_limit = '{limit}'")
     if beside or str(database) != ":memory:" or os.environ.get(TEMP):
         folder = str(spill_folder(beside or Path(database))).replace("'", "''")
-        connection.execute(f"set temp_directory = '{folder}'")
+        # Connections of one process to one file share a folder; it stays where one has used it.
+        with contextlib.suppress(duckdb.NotImplementedException):
+            connection.execute(f"set temp_directory = '{folder}'")
     return connection
 
 

@@ -182,6 +182,18 @@ def test_what_is_made_in_memory_spills_beside_its_file_and_not_where_one_stands(
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+def test_a_second_connection_to_a_file_may_be_opened_where_the_first_has_spilled(
+    tmp_path: Path,
+) -> None:
+    with engine.connect(tmp_path / "one.duckdb") as first:
+        first.execute("set memory_limit = '50MB'; set threads = 1")
+        first.execute(
+            "create temp table many as select md5(range::varchar) as h from range(3000000)"
+        )
+        with engine.connect(tmp_path / "one.duckdb") as second:
+            assert second.execute("select 1").fetchall() == [(1,)]
+
+
 def test_dbt_is_named_one_folder_cleared_of_what_a_killed_build_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
