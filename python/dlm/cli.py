@@ -70,7 +70,10 @@ def main(arguments: list[str] | None = None) -> int:
         if os.environ.get("DLM_DEBUG"):
             raise
         if missing := explained(str(error)):
-            print(f"error: {missing}; nothing was changed", file=sys.stderr)
+            print(
+                f"error: {missing}; what was published and stored before is untouched",
+                file=sys.stderr,
+            )
             return 4
         print(
             f"internal error: {type(error).__name__}: {error}\n"

@@ -189,7 +189,7 @@ def receive(
         warnings.append(Problem("manifest.csv", None, "date", "dated_after_receipt", what))
 
     def judge(item: Incoming, say: Progress) -> LoadedFile | DeliveryRefused:
-        with _scratch() as connection:
+        with _counting_database() as connection:
             return _judged(item, connection, None, say)
 
     read = [item for item in items if not item.is_dictionary]
@@ -320,7 +320,7 @@ def _told(progress: Progress, item: Incoming) -> Callable[[int], None]:
 
 
 @contextlib.contextmanager
-def _scratch() -> Iterator[duckdb.DuckDBPyConnection]:
+def _counting_database() -> Iterator[duckdb.DuckDBPyConnection]:
     """A database of its own, to count records in; takes hashes, never values."""
     with scratch_folder() as folder, engine.connect(beside=folder / "counts") as connection:
         connection.execute(f"set memory_limit = '{LOAD_MEMORY // READERS}MB'")

@@ -34,8 +34,8 @@ from dlm.workflow.standing import Known
 
 ASSETS = Path(__file__).parent / "assets"
 TOLERANCE = 1e-9
-BYTES_A_PATIENT = 30_000
-"""Room that the benchmark takes: trial, store, work database, floor, and what is spilled."""
+_ROOM_A_PATIENT = 30_000
+"""Bytes a patient that the benchmark takes: trial, store, work database, floor, spilled data."""
 _PANDAS_TRIALS = 20
 """Of a large trial, what pandas derives: it takes its memory all at once."""
 RECEIVED = date(2024, 12, 31)
@@ -73,7 +73,7 @@ def scale(size: int, seed: int, json_out: Path | None, with_spark: bool = False)
         raise UsageError(f"Spark cannot be timed here: {missing}")
     with scratch_folder() as folder:
         patients = registered(seed, size)
-        refuse_without_room(folder, patients * BYTES_A_PATIENT, engine.TEMP)
+        refuse_without_room(folder, patients * _ROOM_A_PATIENT, engine.TEMP)
         started = time.perf_counter()
         records = stream_trial(seed, patients, folder / "trial", "parquet", "natural")
         synthesis = time.perf_counter() - started

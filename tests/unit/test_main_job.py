@@ -188,6 +188,8 @@ def test_of_records_that_say_the_same_the_first_is_staged_however_they_write_it(
         file.write("EU01-001;+1;1;1;3/5/2017;1;;15,00;1;eu01-r1;1;1;1;;1;2\n")  # a copy
         file.write("EU01-001;1;1;1;03/05/2017;1;;15;1;EU01-R1;1;1;1;;1;<2\n")  # a cell unread
         file.write("EU01-001;1;1;1;03/05/2017;1;;15;1;EU01-R1;1;1;1;;1; <２\n")  # its copy
+        file.write("EU01-001;1;1;1;04/05/2017;1;;15;1;;1;1;1;;1;2\n")  # by nobody named
+        file.write("EU01-001;1;1;1;04/05/2017;1;;15;1;UNK;1;1;1;;1;2\n")  # its copy
     work = tmp_path / "work.duckdb"
     done = builds.run(
         "staged_seeds",
@@ -209,7 +211,10 @@ def test_of_records_that_say_the_same_the_first_is_staged_however_they_write_it(
         }
     assert found == {
         "lesion": [(before[0] + 2, "EU01-001|2")],
-        "read": [(before[1] + 2, "EU01-001|1|CT|baseline|2017-05-03|EU01-R1")],
+        "read": [
+            (before[1] + 2, "EU01-001|1|CT|baseline|2017-05-03|EU01-R1"),
+            (before[1] + 4, "EU01-001|1|CT|baseline|2017-05-04|"),
+        ],
     }
 
 

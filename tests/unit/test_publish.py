@@ -49,9 +49,9 @@ def test_a_view_is_published_as_a_described_table_in_order(work: Path, tmp_path:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["warehouse.duckdb", "work.duckdb"]
 
 
-@pytest.mark.parametrize("column", ["k", "n", "same", "nothing"])
+@pytest.mark.parametrize(("column", "parts"), [("k", 8), ("n", 8), ("same", 3), ("nothing", 2)])
 def test_a_large_table_is_sorted_in_parts_that_follow_one_another(
-    column: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    column: str, parts: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with duckdb.connect(str(tmp_path / "work.duckdb")) as connection:
         connection.execute(
@@ -63,6 +63,8 @@ def test_a_large_table_is_sorted_in_parts_that_follow_one_another(
     publish.copy_warehouse(tmp_path / "work.duckdb", tmp_path / "whole.duckdb")
     monkeypatch.setattr(publish, "_SORTED_AT_ONCE", 300)
     monkeypatch.setattr(publish, "_SAMPLED", 100)
+    with duckdb.connect(str(tmp_path / "work.duckdb")) as connection:
+        assert len(publish._parts(connection, "core.facts")) == parts
     publish.copy_warehouse(tmp_path / "work.duckdb", tmp_path / "parts.duckdb")
     in_parts = rows(tmp_path / "parts.duckdb", "core.facts")
     assert len(in_parts) == 2000

@@ -320,9 +320,9 @@ def diff(
 def test_what_a_key_and_a_number_say_is_compared_not_how(
     old: Path, tmp_path: Path, diff: Callable[..., str]
 ) -> None:
-    def reads(folder: Path, row: str) -> Path:
+    def reads(folder: Path, row: str, reader: str = "EU01-R1") -> Path:
         spec = next(s for s in load_contracts()["eortc"].file_specs() if s.stem == "read")
-        text = ";".join(spec.headers) + f"\nEU01-001;01;1;1;{row};EU01-R1;1;1;1;;1;5\n"
+        text = ";".join(spec.headers) + f"\nEU01-001;01;1;1;{row};{reader};1;1;1;;1;5\n"
         path = folder / "eortc" / "read.csv"
         path.parent.mkdir(parents=True)
         path.write_text(text, encoding="utf-8")
@@ -339,6 +339,10 @@ def test_what_a_key_and_a_number_say_is_compared_not_how(
     (row,) = json.loads(diff(SECOND, THIRD, "json"))["records"]
     assert (row["column"], row["old"], row["new"]) == ("size_status", "1", "2")
     assert row["record_key"] == "EU01-001|1|1|1|2019-03-01|EU01-R1"
+    nobody = date(2021, 4, 1), date(2021, 5, 1)
+    for day, reader in zip(nobody, ("", "UNK"), strict=True):
+        delivery = receive(reads(tmp_path / f"{day}", "01/03/2019;1;;12,5;1", reader), old, day)
+    assert store.changes_of(old, delivery.delivery_id) == []
 
 
 def test_a_sites_own_file_takes_the_place_of_its_records_only(old: Path, tmp_path: Path) -> None:

@@ -43,7 +43,6 @@ numbered as (
     select
         findings.query_id,
         findings.snapshot_no,
-        findings.received_at,
         findings.evidence_hash,
         coalesce(runs.n_runs, 0) as n_runs
     from findings
