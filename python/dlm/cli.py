@@ -138,6 +138,15 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument("--strict", action="store_true", help="refuse if any record is quarantined")
     load.add_argument("--quiet", action="store_true", help="no progress")
 
+    manifest = add("manifest", _manifest, "list the files of a delivery, before it is sent")
+    manifest.add_argument("folder", type=Path, metavar="DIR")
+    manifest.add_argument("--sender", required=True, metavar="NAME", help="who sends it")
+    manifest.add_argument("--date", metavar="DATE", help="day it was written")
+    manifest.add_argument(
+        "--replace", action="store_true", help="write over the manifest that is there"
+    )
+    manifest.add_argument("--quiet", action="store_true", help="no progress")
+
     check = add("check", _check, "run every check on the current deliveries, without publishing")
     check.add_argument("--deliveries", type=Path, metavar="DIR", help="load this delivery first")
     check.add_argument("--received", metavar="DATE", help="day the delivery counts as received")
@@ -360,6 +369,26 @@ def _load(options: argparse.Namespace) -> int:
         print(f"against the files it takes the place of: {counted(changes)}")
         for line in told(changes):
             print(f"  {line}")
+    return 0
+
+
+def _manifest(options: argparse.Namespace) -> int:
+    from dlm.deliveries import known_sites, parse_day, table_of, tell, write_delivery_manifest
+
+    day = parse_day(options.date) if options.date else None
+    sites = known_sites(find_places().project)
+    console = Console(options.quiet)
+    console.step(f"Reading {options.folder}")
+    try:
+        files = write_delivery_manifest(
+            options.folder, options.sender, day, sites, options.replace, console.detail
+        )
+    finally:
+        console.end()
+    tell(console, [problem for file in files for problem in file.quarantined], "quarantined")
+    tell(console, [problem for file in files for problem in file.warnings], "warning")
+    print(table_of(files))
+    print(f"{options.folder / 'manifest.csv'} is written; nothing was taken into a store")
     return 0
 
 

@@ -26,10 +26,10 @@ from dlm import engine, store
 from dlm.changes import find_changes
 from dlm.compare import plain, plain_id
 from dlm.console import Console
-from dlm.contracts import Contract, FileSpec, load_contracts
+from dlm.contracts import Contract, FileSpec, load_contracts, redcap_fields
 from dlm.contracts.check import dictionary_changes
 from dlm.errors import DeliveryRefused, DlmError, Problem, UsageError
-from dlm.manifest import read_manifest, tellable
+from dlm.manifest import manifest_text, read_manifest, tellable
 from dlm.reading import InPlace, LoadedFile, Piece, create_view, quoted, read_file, stem_of
 from dlm.reading.store import create_table
 from dlm.scratch import scratch_folder
@@ -145,8 +145,8 @@ class Receipt:
         return [problem for file in self.files for problem in file.quarantined]
 
     def table(self) -> str:
-        """One line per file: records in, loaded, quarantined, exact duplicates, verdict."""
-        return _summary([(file.name, file) for file in self.files])
+        """What became of each file, a line for one."""
+        return table_of(self.files)
 
 
 def known_sites(project: Path) -> dict[str, frozenset[str]]:
@@ -188,13 +188,7 @@ def receive(
         what = f"lies after {received}, the day the delivery counts as received"
         warnings.append(Problem("manifest.csv", None, "date", "dated_after_receipt", what))
 
-    def judge(item: Incoming, say: Progress) -> LoadedFile | DeliveryRefused:
-        with _counting_database() as connection:
-            return _judged(item, connection, None, say)
-
-    read = [item for item in items if not item.is_dictionary]
-    judged = [found for (found,) in _side_by_side([[item] for item in read], judge, progress)]
-    outcomes = [(item.name, outcome) for item, outcome in zip(read, judged, strict=True)]
+    outcomes = _judged_files(items, progress)
     for name, outcome in outcomes:
         if isinstance(outcome, DeliveryRefused):
             problems += outcome.problems
@@ -248,6 +242,66 @@ def receive(
     return Receipt(delivery_id, True, files, warnings)
 
 
+def write_delivery_manifest(
+    folder: Path,
+    sender: str,
+    day: date | None,
+    sites: Mapping[str, Collection[str]] | None = None,
+    replace: bool = False,
+    progress: Progress = lambda text: None,
+) -> list[LoadedFile]:
+    """Write the manifest of a delivery, its files read as `receive` will read them.
+
+    Args:
+        folder: the delivery to be.
+        sender: who sends it.
+        day: day it was written; None where nobody says.
+        sites: sites of each source that may have a folder of their own; None for any.
+        replace: write over a manifest that is there.
+        progress: told the file being read and how far it is.
+
+    Returns:
+        What will become of the records of each file.
+
+    Raises:
+        DeliveryRefused: a file would be refused; no manifest was written.
+        UsageError: there is nothing to list, or a manifest already.
+    """
+    contracts = load_contracts()
+    names = _present_names(folder, contracts)
+    path = folder / "manifest.csv"
+    if path.exists() and not replace:
+        raise UsageError(f"{path} is there already; to write it anew add --replace")
+    items, problems = _items(folder, names, contracts, sites)
+    if not names:
+        raise UsageError(f"{folder} holds no file of a form; a delivery is DIR/<source>/<form>.csv")
+    if problems:
+        raise DeliveryRefused(problems)
+    outcomes = _judged_files(items, progress)
+    files = [outcome for _, outcome in outcomes if isinstance(outcome, LoadedFile)]
+    refusals = [outcome for _, outcome in outcomes if isinstance(outcome, DeliveryRefused)]
+    problems = [problem for refusal in refusals for problem in refusal.problems]
+    if problems:
+        raise DeliveryRefused(problems, _summary(outcomes))
+    listed = [(file.name, file.records_in, file.sha256) for file in files]
+    for item in items:
+        if item.is_dictionary:
+            dictionary_changes(item.path, item.name, item.contract)
+            fields = len(redcap_fields(item.path))
+            listed.append((item.name, fields, store.hash_file(item.path)))
+    dated = day.isoformat() if day else ""
+    text = manifest_text((*each, dated, sender) for each in sorted(listed))
+    partial = path.with_name(".manifest.part")
+    partial.write_text(text, encoding="utf-8", newline="")
+    partial.replace(path)
+    return files
+
+
+def table_of(files: Iterable[LoadedFile]) -> str:
+    """One line per file: records in, loaded, quarantined, exact duplicates, verdict."""
+    return _summary([(file.name, file) for file in files])
+
+
 def tell(console: Console, problems: list[Problem], what: str) -> None:
     """Put problems on the screen, a few dozen at most; the tables hold them all."""
     for problem in problems[:_TOLD]:
@@ -273,6 +327,20 @@ def _judged(
         )
     except DeliveryRefused as refusal:
         return refusal
+
+
+def _judged_files(
+    items: Sequence[Incoming], progress: Progress
+) -> list[tuple[str, LoadedFile | DeliveryRefused]]:
+    """What became of each file that holds records, by its name."""
+
+    def judge(item: Incoming, say: Progress) -> LoadedFile | DeliveryRefused:
+        with _counting_database() as connection:
+            return _judged(item, connection, None, say)
+
+    read = [item for item in items if not item.is_dictionary]
+    judged = [found for (found,) in _side_by_side([[item] for item in read], judge, progress)]
+    return [(item.name, outcome) for item, outcome in zip(read, judged, strict=True)]
 
 
 class _Stopped(Exception):
@@ -758,39 +826,69 @@ def _delivered_files(
     folder: Path, sites: Mapping[str, Collection[str]] | None
 ) -> tuple[list[Incoming], dict[str, dict[str, str]]]:
     """The files of a delivery folder, checked against its manifest, and the manifest's rows."""
+    contracts = load_contracts()
+    present = _present_names(folder, contracts)
+    manifest = read_manifest(folder, contracts)
+    problems = [
+        Problem(
+            tellable(name),
+            None,
+            None,
+            "not_in_manifest",
+            "is not in manifest.csv; list it or remove it",
+        )
+        for name in sorted(present - manifest.keys())
+    ] + [
+        Problem(tellable(name), None, None, "missing_file", "is in manifest.csv but not there")
+        for name in sorted(manifest.keys() - present)
+    ]
+    items, more = _items(folder, present & manifest.keys(), contracts, sites)
+    problems += more
+    if not manifest and not problems:
+        what = "lists no file; a delivery holds at least one"
+        problems = [Problem("manifest.csv", None, "file", "empty_delivery", what)]
+    if problems:
+        raise DeliveryRefused(problems)
+    return items, manifest
+
+
+def _present_names(folder: Path, contracts: Mapping[str, Contract]) -> set[str]:
+    """The files in a folder that would be delivered, by their paths in it.
+
+    Files that belong to nobody (a letter, the truth of a synthetic trial) are left alone.
+    """
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder; a delivery is DIR/<source>/<form>.csv")
-    contracts = load_contracts()
-    manifest = read_manifest(folder, contracts)
-    # Files that belong to nobody (a letter, the truth of a synthetic trial) are left alone.
     stems = {spec.stem for contract in contracts.values() for spec in contract.file_specs()}
-    present = {
+    return {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
         if path.is_file()
         and (path.relative_to(folder).parts[0] in contracts or stem_of(path.name) in stems)
         and not path.name.startswith((".", "~$", "Thumbs.db"))
     }
-    what = "is not in manifest.csv; list it or remove it"
-    problems = [
-        Problem(tellable(name), None, None, "not_in_manifest", what)
-        for name in sorted(present - manifest.keys())
-    ]
+
+
+def _items(
+    folder: Path,
+    names: Collection[str],
+    contracts: Mapping[str, Contract],
+    sites: Mapping[str, Collection[str]] | None,
+) -> tuple[list[Incoming], list[Problem]]:
+    """What the files of a delivery are, and those that can be none."""
     items: list[Incoming] = []
+    problems: list[Problem] = []
     taken: dict[tuple[str, str | None, str], str] = {}
-    for name in sorted(manifest):
-        if name not in present:
-            problems.append(
-                Problem(
-                    tellable(name), None, None, "missing_file", "is in manifest.csv but not there"
-                )
-            )
-            continue
+    for name in sorted(names):
         if _leads_elsewhere(folder, name):
             what = "is a link, or stands in a linked folder; a delivery holds the files themselves"
             problems.append(Problem(tellable(name), None, None, "link", f"{what}: copy it there"))
             continue
-        contract = contracts[Path(name).parts[0]]
+        contract = contracts.get(Path(name).parts[0])
+        if contract is None:
+            what = f"stands in the folder of no source; move it to one of {', '.join(contracts)}"
+            problems.append(Problem(tellable(name), None, None, "unknown_source", what))
+            continue
         item = _incoming(folder / name, name, contract, sites)
         if isinstance(item, Problem):
             problems.append(item)
@@ -800,12 +898,7 @@ def _delivered_files(
             text = f"holds the same form as {other}; deliver one of them"
             problems.append(Problem(name, None, None, "two_files", text))
         items.append(item)
-    if not manifest and not problems:
-        what = "lists no file; a delivery holds at least one"
-        problems = [Problem("manifest.csv", None, "file", "empty_delivery", what)]
-    if problems:
-        raise DeliveryRefused(problems)
-    return items, manifest
+    return items, problems
 
 
 def _leads_elsewhere(folder: Path, name: str) -> bool:

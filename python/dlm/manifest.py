@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import date
 from pathlib import Path
 
@@ -36,6 +37,19 @@ def read_manifest(folder: Path, sources: Collection[str]) -> dict[str, dict[str,
     if problems:
         raise DeliveryRefused(problems)
     return rows
+
+
+def manifest_text(rows: Iterable[tuple[str, int, str, str, str]]) -> str:
+    """The text of a manifest.
+
+    Args:
+        rows: of each file its path in the delivery, records, hash, ISO date or blank, and sender.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(MANIFEST_COLUMNS)
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def tellable(name: str) -> str:

@@ -14,9 +14,9 @@ from loading import Outcome, read_bytes, workbook
 
 from dlm.changes import told
 from dlm.contracts import Column, Contract, FileSpec, Form, load_contracts, redcap_headers
-from dlm.deliveries import load_raw, parse_day, receive, stored_files
+from dlm.deliveries import load_raw, parse_day, receive, stored_files, write_delivery_manifest
 from dlm.errors import DeliveryRefused, UsageError
-from dlm.store import changes_of
+from dlm.store import changes_of, read_ledger
 
 OUTCOME = "PATID;DTLAST;STATUS;DTDEATH;CAUSE\n"
 
@@ -297,6 +297,48 @@ def test_a_delivery_of_no_file_is_refused(tmp_path: Path, small_contract: Contra
     assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.parametrize("day", [date(2021, 1, 1), None])
+def test_a_manifest_is_written_that_the_store_takes(
+    day: date | None, tmp_path: Path, small_contract: Contract
+) -> None:
+    folder = deliver(tmp_path / "1", {ALPHA: 'ID;X\nP1;"a\nb"\nP2;c;d\n', BETA: "ID;X\n"})
+    (folder / "letter.txt").write_text("to nobody")
+    (folder / "manifest.csv").unlink()
+    files = write_delivery_manifest(folder, "Leuven, data centre", day)
+    assert [(file.name, file.records_in, len(file.quarantined)) for file in files] == [
+        (ALPHA, 2, 1),
+        (BETA, 0, 0),
+    ]
+    assert sorted(path.name for path in folder.iterdir()) == ["eortc", "letter.txt", "manifest.csv"]
+    receive(folder, tmp_path / "state", date(2021, 1, 1))
+    (entry,) = read_ledger(tmp_path / "state")
+    assert {(file["sender"], file["dated"]) for file in entry["files"]} == {
+        ("Leuven, data centre", day.isoformat() if day else "")
+    }
+
+
+def test_a_manifest_is_not_written_over_nor_of_files_that_would_be_refused(
+    tmp_path: Path, small_contract: Contract
+) -> None:
+    folder = deliver(tmp_path / "1", {ALPHA: "ID;X\nP1;a\n", "elsewhere/beta.csv": "ID;X\n"})
+    before = (folder / "manifest.csv").read_bytes()
+    with pytest.raises(UsageError, match="--replace"):
+        write_delivery_manifest(folder, "centre", None)
+    with pytest.raises(DeliveryRefused, match="stands in the folder of no source"):
+        write_delivery_manifest(folder, "centre", None, replace=True)
+    (folder / "elsewhere" / "beta.csv").unlink()
+    (folder / BETA).write_text("ID;Y\n")
+    with pytest.raises(DeliveryRefused, match="column X: is missing"):
+        write_delivery_manifest(folder, "centre", None, replace=True)
+    assert (folder / "manifest.csv").read_bytes() == before
+    (folder / BETA).write_text("ID;X\n")
+    write_delivery_manifest(folder, "centre", None, replace=True)
+    assert (folder / "manifest.csv").read_bytes() != before
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="holds no file of a form"):
+        write_delivery_manifest(tmp_path / "empty", "centre", None)
+
+
 def test_a_manifest_dated_after_its_receipt_is_told(
     tmp_path: Path, small_contract: Contract
 ) -> None:
@@ -455,7 +497,7 @@ def test_specs_name_the_raw_tables() -> None:
 # ---------------------------------------------------------------- deliveries of other kinds
 
 
-def list_files(folder: Path, rows: dict[str, int]) -> Path:
+def list_by_hand(folder: Path, rows: dict[str, int]) -> Path:
     """Write the manifest of files that are there."""
     lines = ["file,rows,sha256,date,sender"]
     for name, count in rows.items():
@@ -472,7 +514,7 @@ def test_workbooks_and_gzip_are_delivered_like_csv(
     (folder / "eortc").mkdir(parents=True)
     (folder / "eortc/alpha.xlsx").write_bytes(workbook(("alpha", [["ID", "X"], ["P1", "a"]])))
     (folder / "eortc/beta.csv.gz").write_bytes(gzip.compress(b"ID;X\nP1;b\n"))
-    list_files(folder, {"eortc/alpha.xlsx": 1, "eortc/beta.csv.gz": 1})
+    list_by_hand(folder, {"eortc/alpha.xlsx": 1, "eortc/beta.csv.gz": 1})
     receipt = receive(folder, tmp_path / "state", date(2021, 1, 1))
     assert raw_rows(tmp_path / "state") == {
         "alpha": [("P1", "a", "eortc/alpha.xlsx", 2)],
@@ -485,7 +527,7 @@ def test_workbooks_and_gzip_are_delivered_like_csv(
 def test_one_form_in_two_files_is_refused(tmp_path: Path, small_contract: Contract) -> None:
     folder = deliver(tmp_path / "1", {ALPHA: "ID;X\nP1;a\n"})
     (folder / "eortc/alpha.csv.gz").write_bytes(gzip.compress(b"ID;X\nP1;a\n"))
-    list_files(folder, {ALPHA: 1, "eortc/alpha.csv.gz": 1})
+    list_by_hand(folder, {ALPHA: 1, "eortc/alpha.csv.gz": 1})
     with pytest.raises(DeliveryRefused, match="two_files"):
         receive(folder, tmp_path / "state", date(2021, 1, 1))
 

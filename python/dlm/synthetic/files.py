@@ -20,6 +20,7 @@ from pyarrow import parquet
 
 from dlm.contracts import Contract
 from dlm.history import HISTORY_TABLES
+from dlm.manifest import manifest_text
 from dlm.synthetic.common import Tables, iso
 from dlm.synthetic.habits import arrow_table, csv_text, redcap_export
 from dlm.synthetic.patients import DATA_LOCK
@@ -122,7 +123,7 @@ def write_delivery(
             listed.append((name, len(frame), hashlib.sha256(content).hexdigest()))
         if contract.dictionary:
             listed.append(write_dictionary(out, contract))
-    write_bytes(out / "manifest.csv", manifest_text(listed).encode("utf-8"))
+    write_bytes(out / "manifest.csv", synthetic_manifest(listed).encode("utf-8"))
 
 
 def write_dictionary(out: Path, contract: Contract) -> tuple[str, int, str]:
@@ -134,17 +135,16 @@ def write_dictionary(out: Path, contract: Contract) -> tuple[str, int, str]:
     return name, rows, hashlib.sha256(content).hexdigest()
 
 
-def manifest_text(listed: Iterable[tuple[str, int, str]]) -> str:
-    """The manifest of a delivery.
+def synthetic_manifest(listed: Iterable[tuple[str, int, str]]) -> str:
+    """The manifest of a synthetic delivery, which says so.
 
     Args:
         listed: name, records and hash of each file.
     """
-    rows = [
-        (name, str(rows), sha256, iso(DATA_LOCK), f"{name.split('/')[0]} data centre (synthetic)")
-        for name, rows, sha256 in sorted(listed)
-    ]
-    return rows_text(("file", "rows", "sha256", "date", "sender"), rows)
+    return manifest_text(
+        (*each, iso(DATA_LOCK), f"{each[0].split('/')[0]} data centre (synthetic)")
+        for each in sorted(listed)
+    )
 
 
 def rows_text(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

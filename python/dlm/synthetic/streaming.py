@@ -33,8 +33,8 @@ from dlm.synthetic.common import Tables, stream
 from dlm.synthetic.fault_kinds import plant
 from dlm.synthetic.faults import Finding
 from dlm.synthetic.files import (
-    manifest_text,
     source_frames,
+    synthetic_manifest,
     write_bytes,
     write_dictionary,
     write_table,
@@ -126,7 +126,7 @@ def stream_trial(
                 progress(written.number + 1, len(parts), f"{files.records:,} records")
         finally:
             files.close()
-    write_bytes(out / "manifest.csv", manifest_text(files.listed()).encode("utf-8"))
+    write_bytes(out / "manifest.csv", synthetic_manifest(files.listed()).encode("utf-8"))
     write_table(out / "truth" / "planted.csv", finding_rows(planted))
     return files.records
 
