@@ -7,7 +7,7 @@ import hashlib
 import importlib.metadata
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -164,7 +164,10 @@ def check(places: Places, options: Options, console: Console) -> Findings:
         prepared.mkdir()
         with Worker("dlm.quality.worker") as checker:
             loaded, basis = _load(places, options, console)
-            _refuse_failures(_run_dbt(places, options, console), places.work)
+            pace = warehouse.pace_of(places.work)
+            if pace.one_by_one:
+                checker.rest()
+            _refuse_failures(_run_dbt(places, options, console, pace), places.work)
             stamp = _stamp(places, options, loaded)
             console.step("Checks")
             out = str(prepared / "quality")
@@ -230,14 +233,18 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
         # The checks take longest; what ends before them may be late.
         drawer = stack.enter_context(Worker("dlm.pages", gives_way=True))
         statistician = stack.enter_context(Worker("dlm.stats.worker", gives_way=True))
+        helpers = (checker, drawer, statistician)
         loaded, basis = _load(places, options, console)
-        outcomes = _run_dbt(places, options, console)
+        pace = warehouse.pace_of(places.work)
+        if pace.one_by_one:
+            _rest(helpers)
+        outcomes = _run_dbt(places, options, console, pace)
         _refuse_failures(outcomes, places.work)
         _refuse_empty_cut(places.work, options.cutoff)
         excluded = _pass_gate(places, options, basis)
         if excluded:
             console.note(f"{len(excluded)} record(s) with open S1 queries are left out")
-            outcomes = _run_dbt(places, options, console, again=True)
+            outcomes = _run_dbt(places, options, console, pace, again=True)
             _refuse_failures(outcomes, places.work)
         stamp = _stamp(places, options, loaded, len(excluded))
         note = (
@@ -251,12 +258,16 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
         statistician.ask({"database": str(places.work)})
         drawer.ask(request | {"task": "figures", "out": str(prepared)})
         candidate = prepared / "warehouse.duckdb"
-        publish.copy_warehouse(places.work, candidate, note)
+        answers = None
+        if pace.one_by_one:
+            answers = [helper.answer() for helper in helpers]
+            _rest(helpers)
+        part = engine.MAIN_SHARE if pace.one_by_one else engine.SIDE_SHARE
+        publish.copy_warehouse(places.work, candidate, note, part)
         _write_docs(places, options.target, prepared, note)
-        checks = checker.answer()
-        drawn = drawer.answer()
+        checks, drawn, computed = answers or [helper.answer() for helper in helpers]
         _add_check_results(candidate, checks["results"])
-        failed = _add_statistics(candidate, statistician.answer()["tables"])
+        failed = _add_statistics(candidate, computed["tables"])
         _refuse_broken(checks, places.work)
         console.step("Report and publication")
         drawer.ask(
@@ -290,6 +301,12 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
         + failed,
         figures=drawn["figures"],
     )
+
+
+def _rest(helpers: Iterable[Worker]) -> None:
+    """Leave the memory to what is done now; helpers start again when they are asked."""
+    for helper in helpers:
+        helper.rest()
 
 
 def _refuse_empty_cut(work: Path, cutoff: date | None) -> None:
@@ -475,7 +492,7 @@ def _day_of_judgement(options: Options) -> date:
 
 
 def _run_dbt(
-    places: Places, options: Options, console: Console, again: bool = False
+    places: Places, options: Options, console: Console, pace: warehouse.Pace, again: bool = False
 ) -> list[warehouse.NodeOutcome]:
     """Run dbt on the work database; `again` runs only what follows from records left out.
 
@@ -495,9 +512,12 @@ def _run_dbt(
             console.count,
             exclude=_FOUND_BEFORE,
             select=["load_s1_exclusions+"],
+            pace=pace,
         )
     if options.target == "duckdb":
-        return warehouse.run_dbt(places.project, places.work, cache, variables, console.count)
+        return warehouse.run_dbt(
+            places.project, places.work, cache, variables, console.count, pace=pace
+        )
     return spark.run_on_spark(
         places.project, places.work, cache, variables, console.count, options.target
     )

@@ -37,7 +37,9 @@ _LARGEST_FIRST = "estimated_size desc nulls first, schema_name, table_name"
 """Views before tables. What takes most room to sort is sorted while the new file is small."""
 
 
-def copy_warehouse(work: Path, target: Path, note: str = "") -> None:
+def copy_warehouse(
+    work: Path, target: Path, note: str = "", part: float = engine.SIDE_SHARE
+) -> None:
     """Copy the published schemas with their comments into a new file older clients can open.
 
     What is a view in the work database becomes a table.
@@ -46,9 +48,10 @@ def copy_warehouse(work: Path, target: Path, note: str = "") -> None:
         work: the work database.
         target: the file to write.
         note: what is said of every table after its own comment.
+        part: share of the memory that it may take.
     """
     target.unlink(missing_ok=True)
-    connection = engine.connect(beside=target)
+    connection = engine.connect(beside=target, part=part)
     try:
         connection.execute(f"attach '{escaped(work)}' as work (read_only)")
         connection.execute(
@@ -76,25 +79,44 @@ def copy_warehouse(work: Path, target: Path, note: str = "") -> None:
 
 
 def _parts(connection: duckdb.DuckDBPyConnection, rows: str) -> list[str]:
-    """Conditions that cut a table by its first column into parts that sort one after the other.
+    """Conditions that cut a table into parts that sort one after the other.
 
-    What a sort spills takes several times the room of the table; so only a part of it does.
+    What a sort spills takes several times the room of the table; so only a part of it does. The
+    cuts are drawn from a sample, by as many leading columns as tell its parts apart.
     """
     ((count,),) = connection.execute(f"select count(*) from {rows}").fetchall()
     wanted = math.ceil(count / _SORTED_AT_ONCE)
     if wanted < 2:
         return ["true"]
-    first = '"' + connection.execute(f"describe {rows}").fetchall()[0][0] + '"'
-    drawn = connection.execute(
-        f"select {first}::varchar from {rows} where {first} is not null "
-        f"and rowid % {max(1, count // _SAMPLED)} = 0 order by {first}"
-    ).fetchall()
-    at = [drawn[len(drawn) * part // wanted][0] for part in range(1, wanted)] if drawn else []
-    bounds = [bound.replace("'", "''") for bound in dict.fromkeys(at)]
-    lower = ["true", *(f"{first} >= '{bound}'" for bound in bounds)]
-    upper = [*(f"{first} < '{bound}'" for bound in bounds), f"{first} is not null"]
-    cuts = [f"{low} and {high}" for low, high in zip(lower, upper, strict=True)]
-    return [*cuts, f"{first} is null"]
+    columns = [f'"{name}"' for name, *_ in connection.execute(f"describe {rows}").fetchall()]
+    sampled = f"from {rows} where hash(rowid) % {max(1, count // _SAMPLED)} = 0"
+    bounds: list[tuple[str | None, ...]] = []
+    for width in range(1, len(columns) + 1):
+        leading = columns[:width]
+        drawn = connection.execute(
+            f"select {', '.join(f'{column}::varchar' for column in leading)} {sampled} "
+            f"order by {', '.join(leading)}"
+        ).fetchall()
+        at = (drawn[len(drawn) * part // wanted] for part in range(1, wanted))
+        bounds = [bound for bound in dict.fromkeys(at) if bound != drawn[0]]
+        if len(bounds) == wanted - 1:
+            break
+    starts = [_stands_at_or_after(leading, bound) for bound in bounds]
+    return [
+        f"{start} and not {end}"
+        for start, end in zip(["true", *starts], [*starts, "false"], strict=True)
+    ]
+
+
+def _stands_at_or_after(columns: Sequence[str], bound: Sequence[str | None]) -> str:
+    """Condition that a row is not sorted before a bound, nulls being last; it is never null."""
+    column, value = columns[0], bound[0]
+    quoted = "null" if value is None else "'" + value.replace("'", "''") + "'"
+    same = f"{column} is not distinct from {quoted}"
+    if len(columns) > 1:
+        same = f"{same} and {_stands_at_or_after(columns[1:], bound[1:])}"
+    after = [] if value is None else [f"{column} is null", f"{column} > {quoted}"]
+    return "(" + " or ".join([*after, same]) + ")"
 
 
 @contextlib.contextmanager

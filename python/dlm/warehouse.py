@@ -47,6 +47,11 @@ class Pace:
     models: int | None = None
     slices: int = 1
 
+    @property
+    def one_by_one(self) -> bool:
+        """Whether what is loaded is so large that one thing at a time has all the memory."""
+        return self.models == 1
+
 
 @dataclass(frozen=True)
 class NodeOutcome:

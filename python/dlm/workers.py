@@ -24,7 +24,7 @@ _GIVING_WAY = 10
 
 
 class Worker:
-    """A helper process; use as a context manager.
+    """A helper process, which begins at once to import; use as a context manager.
 
     Args:
         module: to run.
@@ -34,45 +34,59 @@ class Worker:
 
     def __init__(self, module: str, arguments: Sequence[str] = (), gives_way: bool = False):
         self._module = module
+        self._arguments = arguments
+        self._gives_way = gives_way
+        self._process: subprocess.Popen[str] | None = self._started()
+
+    def _started(self) -> subprocess.Popen[str]:
         # A fixed hash seed: libraries that walk sets write their pages in one order.
         environment = os.environ | {
             "PYTHONIOENCODING": "utf-8",
             "PYTHONHASHSEED": "0",
             "MPLBACKEND": "Agg",
         }
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+        process = subprocess.Popen(
+            [sys.executable, "-m", self._module, *self._arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             encoding="utf-8",
             env=environment,
         )
-        if gives_way and hasattr(os, "setpriority"):
-            os.setpriority(os.PRIO_PROCESS, self._process.pid, _GIVING_WAY)
+        if self._gives_way and hasattr(os, "setpriority"):
+            os.setpriority(os.PRIO_PROCESS, process.pid, _GIVING_WAY)
+        return process
 
     def __enter__(self) -> Worker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self._process.stdin is not None and self._process.stdout is not None
+        self.rest()
+
+    def rest(self) -> None:
+        """End the process, and so give its memory back, until there is something to ask it."""
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        assert process.stdin is not None and process.stdout is not None
         with contextlib.suppress(OSError):
-            self._process.stdin.close()
+            process.stdin.close()
         try:
-            self._process.wait(timeout=10)
+            process.wait(timeout=10)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process.stdout.close()
+            process.kill()
+            process.wait()
+        process.stdout.close()
 
     def ask(self, request: dict[str, Any]) -> None:
         """Send a request; the answer is taken with answer()."""
+        self._process = self._process or self._started()
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
         except OSError:
-            raise self._died() from None
+            raise self._died(self._process) from None
 
     def answer(self) -> dict[str, Any]:
         """The answer to the oldest open request.
@@ -81,10 +95,10 @@ class Worker:
             BlockedError: the worker found something that must stop the build.
             DlmError: the worker failed or died.
         """
-        assert self._process.stdout is not None
+        assert self._process is not None and self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise self._died()
+            raise self._died(self._process)
         answer: dict[str, Any] = json.loads(line)
         if "blocked" in answer:
             raise BlockedError(answer["blocked"])
@@ -92,9 +106,8 @@ class Worker:
             raise DlmError(f"{self._module}: {answer['error']}")
         return answer
 
-    def _died(self) -> DlmError:
-        code = self._process.wait()
-        return DlmError(f"helper process {self._module} ended with exit code {code}")
+    def _died(self, process: subprocess.Popen[str]) -> DlmError:
+        return DlmError(f"helper process {self._module} ended with exit code {process.wait()}")
 
 
 def serve(handle: Callable[[dict[str, Any]], dict[str, Any]]) -> None:

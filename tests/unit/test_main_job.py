@@ -105,6 +105,26 @@ def test_two_builds_of_one_input_are_identical(published: dict[str, Any], tmp_pa
     assert first == second
 
 
+def test_a_build_that_is_short_of_memory_makes_the_same(
+    published: dict[str, Any], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    done = builds.run(
+        "frugal", "build", "--out", str(out),
+        PYTHONPATH=builds.TEST_PATH, DLM_STATE=str(tmp_path / "state"), DLM_MEMORY_LIMIT="3GB",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    made = (out / ".dbt/target/run/dlm/models/core/fct_read.sql").read_text(encoding="utf-8")
+    assert "between 0 and" in made
+    first, second = (
+        json.loads((Path(each) / "manifest.json").read_text(encoding="utf-8"))
+        for each in (published["out"], out)
+    )
+    # The documentation shows the SQL that ran.
+    assert first["outputs"].pop("docs/index.html") != second["outputs"].pop("docs/index.html")
+    assert first == second
+
+
 def test_the_seeds_as_a_delivery_make_equal_core_and_marts(
     published: dict[str, Any], delivered: dict[str, Any]
 ) -> None:
