@@ -16,8 +16,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-_LIBRARIES = ("duckdb", "dbt-core", "dbt-duckdb", "pandas", "numpy", "pyarrow", "lifelines")
+from dlm.project import import_path
+
+_LIBRARIES = (
+    "dlm-warehouse",
+    "duckdb",
+    "dbt-core",
+    "dbt-duckdb",
+    "great-expectations",
+    "pandas",
+    "numpy",
+    "pyarrow",
+    "lifelines",
+)
 Found = dict[str, Any]
+"""The figures of one run of a benchmark, as it wrote them."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +45,10 @@ class Line:
         most: seconds of the slowest run.
         runs: how many were counted.
         peer: what it is held against.
-        peer_median: seconds of the peer; None where there is none.
+        peer_median: seconds of the peer.
+        peer_least: seconds of its quickest run.
+        peer_most: seconds of its slowest run.
+        peer_runs: how many of it were counted.
     """
 
     benchmark: str
@@ -41,15 +57,29 @@ class Line:
     least: float
     most: float
     runs: int
-    peer: str = ""
-    peer_median: float | None = None
+    peer: str
+    peer_median: float
+    peer_least: float
+    peer_most: float
+    peer_runs: int
 
     def cells(self) -> tuple[str, ...]:
         """The row as text, with the ratio to the peer."""
-        peer = "" if self.peer_median is None else f"{self.peer_median:.2f}"
-        ratio = f"{self.median / self.peer_median:.2f}" if self.peer_median else ""
-        spread = f"{self.least:.2f} to {self.most:.2f}"
-        return (self.benchmark, self.what, f"{self.median:.2f}", spread, self.peer, peer, ratio)
+        return (
+            self.benchmark,
+            self.what,
+            f"{self.median:.2f}",
+            _spread(self.least, self.most, self.runs),
+            self.peer,
+            f"{self.peer_median:.2f}",
+            _spread(self.peer_least, self.peer_most, self.peer_runs),
+            f"{self.median / self.peer_median:.2f}",
+        )
+
+
+def _spread(least: float, most: float, runs: int) -> str:
+    """The quickest and slowest run, where there was more than one."""
+    return f"{least:.2f} to {most:.2f}, {runs} runs" if runs > 1 else "one run"
 
 
 def every(runs: int, rows: int, subjects: int, size: int, json_out: Path | None) -> int:
@@ -59,7 +89,7 @@ def every(runs: int, rows: int, subjects: int, size: int, json_out: Path | None)
     silence.
 
     Args:
-        runs: counted runs of each, where a benchmark repeats.
+        runs: counted runs of each.
         rows: records of the benchmark of loading.
         subjects: subjects of the benchmark of survival.
         size: trials' worth of patients of the benchmarks of scale and synth.
@@ -68,38 +98,44 @@ def every(runs: int, rows: int, subjects: int, size: int, json_out: Path | None)
     Returns:
         Exit code 0 when every benchmark ran, whatever it found; else 4.
     """
-    asked: dict[str, tuple[list[str], Callable[[Found], Iterable[Line]]]] = {
-        "overhead": (["--runs", str(runs)], _of_overhead),
-        "checks": (["--runs", str(runs)], _of_checks),
-        "load": (["--runs", str(runs), "--rows", str(rows)], _of_load),
-        "survival": (["--runs", str(runs), "--subjects", str(subjects)], _of_survival),
-        "scale": (["--scale", str(size)], _of_scale),
-        "synth": (["--scale", str(size)], _of_synth),
+    repeating = ["--runs", str(runs)]
+    asked: dict[str, tuple[int, list[str], Callable[[list[Found]], Iterable[Line]]]] = {
+        "overhead": (1, repeating, _of_overhead),
+        "checks": (1, repeating, _of_checks),
+        "load": (1, [*repeating, "--rows", str(rows)], _of_load),
+        "survival": (1, [*repeating, "--subjects", str(subjects)], _of_survival),
+        "scale": (runs, ["--scale", str(size)], _of_scale),
+        "synth": (runs, ["--scale", str(size)], _of_synth),
     }
     lines: list[Line] = []
-    figures: dict[str, Any] = {}
+    figures: dict[str, list[Found]] = {}
     failed = []
     with tempfile.TemporaryDirectory() as scratch:
-        for name, (options, lines_of) in asked.items():
-            file = Path(scratch) / f"{name}.json"
-            print(f"dlm bench {name}", file=sys.stderr)
-            done = subprocess.run(
-                [sys.executable, "-m", "dlm", "bench", name, *options, "--json", str(file)],
-                env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
-                stdout=sys.stderr,
-                check=False,
-            )
-            if not file.is_file():
-                failed.append(f"{name} ended with {done.returncode}")
-                continue
-            figures[name] = json.loads(file.read_text(encoding="utf-8"))
-            lines += lines_of(figures[name])
+        for name, (times, options, lines_of) in asked.items():
+            found = []
+            for run in range(times):
+                file = Path(scratch) / f"{name}-{run}.json"
+                print(f"dlm bench {name}", file=sys.stderr)
+                done = subprocess.run(
+                    [sys.executable, "-m", "dlm", "bench", name, *options, "--json", str(file)],
+                    env=os.environ | {"PYTHONPATH": import_path()},
+                    stdout=sys.stderr,
+                    check=False,
+                )
+                if not file.is_file():
+                    failed.append(f"{name} ended with {done.returncode}")
+                    break
+                found.append(json.loads(file.read_text(encoding="utf-8")))
+            else:
+                figures[name] = found
+                lines += lines_of(found)
     about = machine()
     print("\n".join(table(about, lines)))
     for what in failed:
         print(f"not measured: {what}")
     if not shutil.which("Rscript"):
         print("not measured: R is not installed")
+    print("not measured here: Spark (dlm bench scale --with-spark)")
     if json_out:
         content = {"machine": about, "table": [asdict(line) for line in lines], "figures": figures}
         json_out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
@@ -129,14 +165,15 @@ def table(about: dict[str, str], lines: Iterable[Line]) -> Iterator[str]:
     """The machine and the table as Markdown."""
     yield ", ".join(f"{name} {value}" for name, value in about.items())
     yield ""
-    yield "| benchmark | what | median s | least to most s | peer | peer s | times the peer |"
-    yield "|---|---|---|---|---|---|---|"
+    yield "| benchmark | what | median s | spread s | peer | median s | spread s | times the peer |"
+    yield "|---|---|---|---|---|---|---|---|"
     for line in lines:
         yield "| " + " | ".join(line.cells()) + " |"
 
 
-def _line(benchmark: str, what: str, seconds: list[float], peer: str, peer_s: Any = None) -> Line:
-    other = statistics.median(peer_s) if isinstance(peer_s, list) else peer_s
+def _line(
+    benchmark: str, what: str, seconds: list[float], peer: str, peer_seconds: list[float]
+) -> Line:
     return Line(
         benchmark,
         what,
@@ -145,51 +182,58 @@ def _line(benchmark: str, what: str, seconds: list[float], peer: str, peer_s: An
         max(seconds),
         len(seconds),
         peer,
-        other,
+        statistics.median(peer_seconds),
+        min(peer_seconds),
+        max(peer_seconds),
+        len(peer_seconds),
     )
 
 
-def _of_overhead(found: Found) -> Iterator[Line]:
-    seconds = found["seconds"]
+def _of_overhead(found: list[Found]) -> Iterator[Line]:
+    seconds = found[0]["seconds"]
     yield _line("overhead", "dlm build", seconds["dlm build"], "dbt build", seconds["dbt build"])
 
 
-def _of_load(found: Found) -> Iterator[Line]:
-    seconds = {who: [figures["seconds"] for figures in each] for who, each in found["runs"].items()}
-    what = f"load {found['rows']:,} records"
+def _of_load(found: list[Found]) -> Iterator[Line]:
+    seconds = {who: [run["seconds"] for run in each] for who, each in found[0]["runs"].items()}
+    what = f"load {found[0]['rows']:,} records"
     yield _line("load", what, seconds["dlm"], "DuckDB read_csv", seconds["read_csv"])
 
 
-def _of_survival(found: Found) -> Iterator[Line]:
-    mine = found["measured"]["dlm"]
-    for who, other in found["measured"].items():
+def _of_survival(found: list[Found]) -> Iterator[Line]:
+    measured = found[0]["measured"]
+    for who, other in measured.items():
         if who != "dlm":
-            for task, median in other["median"].items():
+            for task, seconds in other["seconds"].items():
                 # the first run warms up, where there are more
-                counted = mine["seconds"][task][1:] or mine["seconds"][task]
-                yield _line(
-                    "survival", f"{task}, subjects {found['subjects']:,}", counted, who, median
-                )
+                mine = measured["dlm"]["seconds"][task]
+                what = f"{task}, subjects {found[0]['subjects']:,}"
+                yield _line("survival", what, mine[1:] or mine, who, seconds[1:] or seconds)
 
 
-def _of_checks(found: Found) -> Iterator[Line]:
-    wall = {which: [run[0] for run in each] for which, each in found["runs"].items()}
+def _of_checks(found: list[Found]) -> Iterator[Line]:
+    wall = {which: [run[0] for run in each] for which, each in found[0]["runs"].items()}
     yield _line("checks", "dlm build", wall["with"], "without checks", wall["without"])
 
 
-def _of_scale(found: Found) -> Iterator[Line]:
-    seconds = found["seconds"]
-    counted = sum(seconds[name] for name in ("load", "staging", "core", "concordance"))
-    what = f"load to concordance, {found['records']:,} records"
-    yield _line("scale", what, [counted], "hand-written script", found["floor_s"])
-    checked = seconds["rules"] + seconds["Great Expectations"]
-    derived = seconds["staging"] + seconds["core"]
-    yield _line("scale", "rules and Great Expectations", [checked], "staging and core", derived)
-    rates = found["records_per_second_and_core"]
-    mine, pandas = (found["records"] / rates[who] for who in ("DuckDB", "pandas"))
-    yield _line("scale", "derivation, one core", [mine], "pandas, clean forms in memory", pandas)
+def _of_scale(found: list[Found]) -> Iterator[Line]:
+    def together(*stages: str) -> list[float]:
+        return [sum(run["seconds"][stage] for stage in stages) for run in found]
+
+    def on_one_core(who: str) -> list[float]:
+        return [run["records"] / run["records_per_second_and_core"][who] for run in found]
+
+    what = f"load to concordance, {found[0]['records']:,} records"
+    counted = together("load", "staging", "core", "concordance")
+    yield _line("scale", what, counted, "hand-written script", [run["floor_s"] for run in found])
+    checked, derived = together("rules", "Great Expectations"), together("staging", "core")
+    yield _line("scale", "rules and Great Expectations", checked, "staging and core", derived)
+    pandas = "pandas, clean forms in memory, derivation alone"
+    what = "staging to concordance, one core"
+    yield _line("scale", what, on_one_core("DuckDB"), pandas, on_one_core("pandas"))
 
 
-def _of_synth(found: Found) -> Iterator[Line]:
-    what = f"synth, {found['records']:,} records of CSV"
-    yield _line("synth", what, [found["synth_s"]], "DuckDB read_csv", found["read_csv_s"])
+def _of_synth(found: list[Found]) -> Iterator[Line]:
+    what = f"synth, {found[0]['records']:,} records of CSV"
+    read = [statistics.median(run["read_csv_s"]) for run in found]
+    yield _line("synth", what, [run["synth_s"] for run in found], "DuckDB read_csv", read)

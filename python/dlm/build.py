@@ -203,7 +203,7 @@ def _alone_in(out: Path) -> Iterator[None]:
         duckdb.TransactionException,
         duckdb.OutOfMemoryException,
     ) as error:
-        missing = engine.explained(str(error), out / "work.duckdb")
+        missing = engine.explained(error, out / "work.duckdb")
         if missing:
             raise DlmError(f"{missing}; what was published before is untouched") from error
         raise DlmError(
@@ -661,9 +661,5 @@ def _manifest(
         ],
         "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
         "tables": tables,
-        "outputs": {
-            name: digest
-            for name, digest in publish.file_digests(prepared).items()
-            if name != "warehouse.duckdb"
-        },
+        "outputs": publish.file_digests(prepared),
     }

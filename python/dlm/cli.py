@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
             return _stopped()
         if os.environ.get("DLM_DEBUG"):
             raise
-        if missing := explained(str(error)):
+        if missing := explained(error):
             print(
                 f"error: {missing}; what was published and stored before is untouched",
                 file=sys.stderr,
@@ -380,13 +380,14 @@ def _manifest(options: argparse.Namespace) -> int:
     console = Console(options.quiet)
     console.step(f"Reading {options.folder}")
     try:
-        files = write_delivery_manifest(
+        files, differing = write_delivery_manifest(
             options.folder, options.sender, day, sites, options.replace, console.detail
         )
     finally:
         console.end()
     tell(console, [problem for file in files for problem in file.quarantined], "quarantined")
-    tell(console, [problem for file in files for problem in file.warnings], "warning")
+    warnings = [problem for file in files for problem in file.warnings] + differing
+    tell(console, warnings, "warning")
     print(table_of(files))
     print(f"{options.folder / 'manifest.csv'} is written; nothing was taken into a store")
     return 0

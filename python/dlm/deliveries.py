@@ -26,8 +26,8 @@ from dlm import engine, store
 from dlm.changes import find_changes
 from dlm.compare import plain, plain_id
 from dlm.console import Console
-from dlm.contracts import Contract, FileSpec, load_contracts, redcap_fields
-from dlm.contracts.check import dictionary_changes
+from dlm.contracts import Contract, FileSpec, load_contracts
+from dlm.contracts.check import dictionary_changes, dictionary_records
 from dlm.errors import DeliveryRefused, DlmError, Problem, UsageError
 from dlm.manifest import manifest_text, read_manifest, tellable
 from dlm.reading import InPlace, LoadedFile, Piece, create_view, quoted, read_file, stem_of
@@ -249,7 +249,7 @@ def write_delivery_manifest(
     sites: Mapping[str, Collection[str]] | None = None,
     replace: bool = False,
     progress: Progress = lambda text: None,
-) -> list[LoadedFile]:
+) -> tuple[list[LoadedFile], list[Problem]]:
     """Write the manifest of a delivery, its files read as `receive` will read them.
 
     Args:
@@ -261,7 +261,7 @@ def write_delivery_manifest(
         progress: told the file being read and how far it is.
 
     Returns:
-        What will become of the records of each file.
+        What will become of the records of each file, and how a dictionary differs from ours.
 
     Raises:
         DeliveryRefused: a file would be refused; no manifest was written.
@@ -281,20 +281,40 @@ def write_delivery_manifest(
     files = [outcome for _, outcome in outcomes if isinstance(outcome, LoadedFile)]
     refusals = [outcome for _, outcome in outcomes if isinstance(outcome, DeliveryRefused)]
     problems = [problem for refusal in refusals for problem in refusal.problems]
+    if not problems:
+        read = {file.name: file for file in files}
+        entry = {
+            "delivery_id": "",
+            "received": date.min.isoformat(),
+            "files": [
+                {
+                    "name": item.name,
+                    "source": item.contract.source,
+                    "site_id": item.site_id,
+                    "stem": item.stem,
+                    "sha256": read[item.name].sha256,
+                    "records": read[item.name].loaded,
+                }
+                for item in items
+                if not item.is_dictionary
+            ],
+        }
+        problems = _unlike_earlier([], entry)
     if problems:
         raise DeliveryRefused(problems, _summary(outcomes))
     listed = [(file.name, file.records_in, file.sha256) for file in files]
+    told: list[Problem] = []
     for item in items:
         if item.is_dictionary:
-            dictionary_changes(item.path, item.name, item.contract)
-            fields = len(redcap_fields(item.path))
-            listed.append((item.name, fields, store.hash_file(item.path)))
+            told += dictionary_changes(item.path, item.name, item.contract)
+            records = dictionary_records(item.path)
+            listed.append((item.name, records, store.hash_file(item.path)))
     dated = day.isoformat() if day else ""
     text = manifest_text((*each, dated, sender) for each in sorted(listed))
     partial = path.with_name(".manifest.part")
     partial.write_text(text, encoding="utf-8", newline="")
     partial.replace(path)
-    return files
+    return files, told
 
 
 def table_of(files: Iterable[LoadedFile]) -> str:
@@ -432,7 +452,9 @@ def _unlike_earlier(ledger: Sequence[store.Entry], entry: store.Entry) -> list[P
     for each in [*ledger, entry]:
         for file in each["files"]:
             content = (file["source"], file["stem"], file["sha256"])
-            where = f"{file['name']} of delivery {each['delivery_id']}"
+            where = file["name"]
+            if each is not entry:
+                where += f" of delivery {each['delivery_id']}"
             site, place = seen.setdefault(content, (file["site_id"], where))
             if each is entry and file["records"] and site != file["site_id"]:
                 what = f"holds to the byte what {place} holds; was the wrong file sent?"

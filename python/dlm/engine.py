@@ -14,6 +14,7 @@ import itertools
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +43,16 @@ _DAMAGED = (
     "internal error",
     "fatal error",
 )
+_DISK_FULL = ("max_temp_directory_size", "no space left", "disk is full")
+_MEMORY_FULL = (
+    "out of memory",
+    "failed to allocate",
+    "unable to allocate",
+    "bad_alloc",
+    "malloc of size",
+    "memoryerror",
+)
+_JAVA_MEMORY_FULL = ("java heap space", "gc overhead limit", "java.lang.outofmemoryerror")
 _BINARY = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
 
@@ -88,26 +99,41 @@ def spill_folder(database: Path) -> Path:
 
 @contextlib.contextmanager
 def dbt_spills(work: Path) -> Iterator[None]:
-    """Name dbt the folder for what does not fit, cleared of what killed builds left.
+    """Name dbt the folder for what does not fit, cleared of what killed commands left.
 
     It is the same for every build of a work database, which one command at a time has: dbt parses
     all code anew where a setting of its profile has changed.
     """
-    if named := os.environ.get(TEMP):
-        place = hashlib.sha256(str(work.resolve()).encode()).hexdigest()[:16]
-        folder = Path(named) / f"dlm-build-{place}"
-    else:
-        folder = work.with_name(f"{work.name}.tmp")
-    for left in (folder, *work.parent.glob(f"{glob.escape(work.name)}.*.tmp")):
+    beside = work.with_name(f"{work.name}.tmp")
+    for left in (beside, *work.parent.glob(f"{glob.escape(work.name)}.*.tmp")):
         shutil.rmtree(left, ignore_errors=True)
-    if named:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700)
-    os.environ["DLM_DUCKDB_TEMP"] = str(folder)
-    try:
+    for left in work.parent.glob("*.duckdb.*-*.tmp"):
+        if _has_ended(left.name.split(".")[-2].partition("-")[0]):
+            shutil.rmtree(left, ignore_errors=True)
+    with contextlib.ExitStack() as stack:
+        if os.environ.get(TEMP):
+            from dlm.scratch import scratch_folder
+
+            place = hashlib.sha256(str(work.resolve()).encode()).hexdigest()[:16]
+            folder = stack.enter_context(scratch_folder(f"build-{place}"))
+        else:
+            folder = beside
+            stack.callback(shutil.rmtree, beside, ignore_errors=True)
+        os.environ["DLM_DUCKDB_TEMP"] = str(folder)
         yield
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _has_ended(process: str) -> bool:
+    """Whether a process is known to have; Windows has no harmless way to ask."""
+    if sys.platform == "win32" or not process.isdecimal():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def connect(
@@ -220,18 +246,24 @@ def refuse_without_room(work: Path, records: int) -> int:
     return needed
 
 
-def explained(message: str, work: Path | None = None) -> str | None:
-    """What is missing, where an error of DuckDB means that memory or disk ran out.
+def explained(error: str | BaseException, work: Path | None = None) -> str | None:
+    """What is missing, where an error means that memory or disk ran out.
 
     Args:
-        message: the error's.
+        error: an error, or what one of another process said.
         work: the database that was worked on, where there is one.
     """
+    message = str(error)
     folded = message.casefold()
-    if "max_temp_directory_size" in folded or "no space left" in folded or "disk is full" in folded:
+    beside = work.parent if work else Path(tempfile.gettempdir())
+    if any(words in folded for words in _DISK_FULL):
         named = re.search(r'file "([^"]+)"', message)
-        spills = Path(os.environ.get(TEMP) or (work.parent if work else tempfile.gettempdir()))
-        folder = Path(named[1]).parent if named else spills
+        if isinstance(error, OSError):
+            # Python's own writing: what does not fit into memory is DuckDB's. Of a copy the second.
+            name = error.filename2 or error.filename
+            folder = Path(name).parent if isinstance(name, str) else beside
+        else:
+            folder = Path(named[1]).parent if named else Path(os.environ.get(TEMP) or beside)
         existing = next(place for place in (folder, *folder.parents) if place.exists())
         free = told_size(shutil.disk_usage(existing).free)
         return (
@@ -239,7 +271,9 @@ def explained(message: str, work: Path | None = None) -> str | None:
             f"folder for what is made (--out) and for what does not fit into memory ({TEMP}), or "
             f"allow more memory in {MEMORY}"
         )
-    if "out of memory" in folded or "failed to allocate" in folded or "bad_alloc" in folded:
+    if any(words in folded for words in _JAVA_MEMORY_FULL):
+        return "the memory of Spark's Java process is too small; allow more in DLM_SPARK_MEMORY"
+    if isinstance(error, MemoryError) or any(words in folded for words in _MEMORY_FULL):
         allowed = os.environ.get(MEMORY) or "DuckDB's default, 80 % of the machine's"
         return f"the memory is too small ({allowed}); allow more in {MEMORY}, or close programs"
     return None

@@ -55,10 +55,22 @@ def manifest_text(rows: Iterable[tuple[str, int, str, str, str]]) -> str:
 def tellable(name: str) -> str:
     """A delivered file's path as it may be told: without a name that may be a person's."""
     name = name if name.isprintable() else ascii(name)[1:-1]
-    pieces = [piece for piece in re.split(r"[/_.\\]+", name) if piece.strip()]
-    if pieces and private_texts(pieces):
-        return f"{name.split('/')[0]}/(a name that may be a person's)"
+    first, _, rest = name.partition("/")
+    if _may_name_a_person(first):
+        return "(a name that may be a person's)"
+    if _may_name_a_person(rest):
+        return f"{first}/(a name that may be a person's)"
     return name
+
+
+def _may_name_a_person(path: str) -> bool:
+    """Whether a part of a path does, as it is written or with what joins its words taken out."""
+    parts = [part for part in re.split(r"[/\\]+", path) if part]
+    ends = [re.sub(r"(\.(csv|gz|xlsx|parquet))+$", "", part, flags=re.IGNORECASE) for part in parts]
+    words = [re.sub(r"[_.\-+]+", " ", end) for end in ends]
+    pieces = [piece for end in ends for piece in re.split(r"[_.]+", end)]
+    texts = {text.strip() for text in (*parts, *ends, *words, *pieces)} - {""}
+    return bool(texts) and private_texts(sorted(texts)) is not None
 
 
 def _rows(path: Path, sources: Collection[str]) -> tuple[dict[str, dict[str, str]], list[Problem]]:

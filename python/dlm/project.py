@@ -35,6 +35,15 @@ class Places:
         return self.out / "work.duckdb"
 
 
+def import_path() -> str:
+    """PYTHONPATH for a process of its own that imports this very package, and what else ours does.
+
+    A version of a library that is tried from a folder is so tried in every process.
+    """
+    others = os.environ.get("PYTHONPATH")
+    return os.pathsep.join([str(Path(__file__).parents[1]), *([others] if others else [])])
+
+
 def find_places(out: str | None = None) -> Places:
     """Find the project from the current folder upward, or in DLM_PROJECT.
 

@@ -7,7 +7,6 @@ sees the old one or the new one and never half of one; a build that stops leaves
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import math
 import os
@@ -20,7 +19,7 @@ from typing import Any
 
 import duckdb
 
-from dlm import engine
+from dlm import engine, store
 from dlm.errors import DlmError
 
 PUBLISHED_SCHEMAS = ("reference", "core", "marts", "quality", "stats")
@@ -62,9 +61,9 @@ def copy_warehouse(
             name = f'{schema}."{table}"'
             with _as_table(connection, target, schema, table) as rows:
                 connection.execute(f"create table published.{name} as from {rows} limit 0")
-                for part in _parts(connection, rows):
+                for cut in _parts(connection, rows):
                     connection.execute(
-                        f"insert into published.{name} from {rows} where {part} order by all"
+                        f"insert into published.{name} from {rows} where {cut} order by all"
                     )
             told = f"{comment or ''} {note}".strip()
             comment_on(connection, "table", f"published.{name}", told)
@@ -267,11 +266,14 @@ def read_manifest(out: Path) -> dict[str, Any]:
 
 
 def file_digests(folder: Path) -> dict[str, str]:
-    """sha256 of every file below a folder, by its path in it."""
+    """sha256 of every file below a folder but the warehouse, by its path in it.
+
+    Of the warehouse the digests of its tables tell more: its bytes differ from build to build.
+    """
     return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        path.relative_to(folder).as_posix(): store.hash_file(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.relative_to(folder) != Path("warehouse.duckdb")
     }
 
 

@@ -22,7 +22,7 @@ import pandas as pd
 from dlm import deliveries, engine, warehouse
 from dlm.errors import DlmError, UsageError
 from dlm.history import write_history
-from dlm.project import Places, find_places
+from dlm.project import Places, find_places, import_path
 from dlm.publish import escaped
 from dlm.scratch import scratch_folder
 from dlm.spark import missing_parts, run_on_spark
@@ -149,7 +149,7 @@ def _measured(arguments: Sequence[str], environment: dict[str, str]) -> dict[str
         [sys.executable, "-m", "dlm.scale_bench", *arguments],
         env=os.environ
         | environment
-        | {"DLM_PROJECT": str(find_places().project), "PYTHONPATH": str(Path(__file__).parents[1])},
+        | {"DLM_PROJECT": str(find_places().project), "PYTHONPATH": import_path()},
         stdout=subprocess.PIPE,
         text=True,
         check=False,

@@ -24,15 +24,20 @@ _PREFIX = "dlm-scratch-"
 
 
 @contextlib.contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """An empty folder that is gone when the command has ended."""
+def scratch_folder(name: str | None = None) -> Iterator[Path]:
+    """An empty folder that is gone when the command has ended.
+
+    Args:
+        name: what tells it from others, where it is to be the same each time; only one command at
+            a time has it.
+    """
     parent = Path(os.environ.get(engine.TEMP) or tempfile.gettempdir())
     parent.mkdir(parents=True, exist_ok=True)
     for left in parent.glob(f"{_PREFIX}*/"):
         # Another account's, or one that another command removes at the same moment.
         with contextlib.suppress(OSError, Timeout), _owned(left, timeout=0):
             pass
-    folder = parent / f"{_PREFIX}{uuid4().hex}"
+    folder = parent / f"{_PREFIX}{name or uuid4().hex}"
     with _owned(folder):
         folder.mkdir(mode=0o700)
         yield folder
@@ -53,7 +58,10 @@ def _owned(folder: Path, timeout: float = -1) -> Iterator[None]:
 
     The lock stands beside it and is there first, so that nobody takes a new folder for a left one.
     """
-    lock = FileLock(folder.with_name(f"{folder.name}.lock"), timeout=timeout, mode=0o600)
+    # A thread may take it for the process.
+    lock = FileLock(
+        folder.with_name(f"{folder.name}.lock"), timeout=timeout, mode=0o600, thread_local=False
+    )
     with lock:
         try:
             yield

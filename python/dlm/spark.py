@@ -25,6 +25,7 @@ import duckdb
 from dlm import engine
 from dlm.errors import DlmError
 from dlm.publish import comment_on
+from dlm.scratch import private_folder
 from dlm.warehouse import NodeOutcome, NodeProgress, close_dbt, run_dbt
 
 INPUT_SCHEMAS = ("raw", "reference")
@@ -199,7 +200,7 @@ def _session(data: Path) -> Iterator[None]:
     settings = {
         "spark.master": f"local[{cores}]",
         "spark.driver.memory": os.environ.get("DLM_SPARK_MEMORY", "3g"),
-        "spark.local.dir": os.environ.get(engine.TEMP) or str(data / "temp"),
+        "spark.local.dir": str(private_folder() if os.environ.get(engine.TEMP) else data / "temp"),
         "spark.sql.catalogImplementation": "in-memory",
         "spark.sql.warehouse.dir": (data / "results").as_uri(),
         "spark.sql.shuffle.partitions": str(2 * cores),

@@ -25,6 +25,7 @@ import duckdb
 from dlm.errors import DlmError
 from dlm.km import curve_statements
 from dlm.macros import render
+from dlm.project import import_path
 
 TASKS = {
     "km": "Kaplan-Meier of two groups with intervals",
@@ -124,7 +125,7 @@ def survival(subjects: int, runs: int, json_out: Path | None) -> int:
 
 def _told(command: list[str]) -> dict[str, Any]:
     """Run a measurement: lines of task, seconds and a number that tells the estimate."""
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": import_path()}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
         raise DlmError(f"{' '.join(command[:3])} ended with {done.returncode}:\n{done.stderr}")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dlm import engine
 from dlm.errors import DlmError, UsageError
-from dlm.project import find_places
+from dlm.project import find_places, import_path
 from dlm.publish import escaped
 from dlm.scratch import scratch_folder
 from dlm.synthetic import STREAMED_FROM, registered
@@ -53,7 +53,7 @@ def synth(size: int, seed: int, json_out: Path | None) -> int:
             env=os.environ
             | {
                 "DLM_PROJECT": str(find_places().project),
-                "PYTHONPATH": str(Path(__file__).parents[1]),
+                "PYTHONPATH": import_path(),
             },
             stdout=subprocess.DEVNULL,
         ) as process:

@@ -21,6 +21,8 @@ from dlm.errors import BlockedError, DlmError
 
 _GIVING_WAY = 10
 """Niceness of a helper process that stands back; 0 is usual and 19 the most."""
+_KILLED = -9
+"""Exit code of a process that the system ended at once."""
 
 
 class Worker:
@@ -107,7 +109,13 @@ class Worker:
         return answer
 
     def _died(self, process: subprocess.Popen[str]) -> DlmError:
-        return DlmError(f"helper process {self._module} ended with exit code {process.wait()}")
+        code = process.wait()
+        if code == _KILLED:
+            return DlmError(
+                f"helper process {self._module} was ended from outside, most often for want of "
+                "memory; close programs, or run on a machine with more"
+            )
+        return DlmError(f"helper process {self._module} ended with exit code {code}")
 
 
 def serve(handle: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
@@ -126,7 +134,7 @@ def serve(handle: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         except DlmError as error:
             answer = {"error": str(error)}
         except Exception as error:
-            missing = engine.explained(str(error), Path(request["database"]))
+            missing = engine.explained(error, Path(request["database"]))
             if missing is None:
                 traceback.print_exc()
             answer = {"error": missing or f"{type(error).__name__}: {error}"}

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from dlm.project import import_path
+
 PROJECT = Path(__file__).parents[2]
 FIRST_SEED, DEFAULT_SEEDS = 9, 2
 """Seeds of the mutation run."""
-TEST_PATH = os.pathsep.join([str(PROJECT / "python"), str(Path(__file__).parent)])
+TEST_PATH = os.pathsep.join([import_path(), str(Path(__file__).parent)])
 
 
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -24,7 +26,7 @@ def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", *words],
         cwd=PROJECT,
-        env=os.environ | {"PYTHONPATH": str(PROJECT / "python")} | environment,
+        env=os.environ | {"PYTHONPATH": import_path()} | environment,
         capture_output=True,
         text=True,
         encoding="utf-8",

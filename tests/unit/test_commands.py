@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -274,11 +275,50 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
         assert "exit codes" in capsys.readouterr().out
 
 
-def test_short_commands_import_nothing_slow() -> None:
-    done = builds.run("dlm", "--help", PYTHONPROFILEIMPORTTIME="1", DLM_PROJECT=str(builds.PROJECT))
+@pytest.mark.parametrize("words", [("--help",), ("sql", "select 1"), ("queries", "list")])
+def test_short_commands_import_nothing_slow(
+    words: tuple[str, ...], published: dict[str, Any]
+) -> None:
+    done = builds.run(
+        "dlm", *words,
+        PYTHONPROFILEIMPORTTIME="1", DLM_PROJECT=str(builds.PROJECT), DLM_OUT=published["out"],
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
     imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
     assert "dlm.cli" in imported
     assert not imported & {"dbt", "great_expectations", "matplotlib", "pandas", "lifelines"}
+
+
+def test_a_manifest_lists_every_file_with_its_records(
+    delivered: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shutil.copytree(delivered["delivery"], tmp_path / "delivery")
+    words = ["manifest", str(folder), "--sender", "US data centre", "--date", "2021-03-01"]
+    assert main(words) == 2
+    assert "--replace" in capsys.readouterr().err
+    dictionary = folder / "us" / "redcap_dictionary.csv"
+    header, *fields = csv.reader(dictionary.read_text(encoding="utf-8-sig").splitlines())
+    note = ["a_note", *fields[0][1:3], "descriptive", *[""] * (len(header) - 4)]
+    with dictionary.open("a", encoding="utf-8", newline="") as handle:
+        csv.writer(handle, lineterminator="\n").writerow(note)
+
+    def listed() -> dict[str, dict[str, str]]:
+        text = (folder / "manifest.csv").read_text(encoding="utf-8")
+        return {row["file"]: row for row in csv.DictReader(text.splitlines())}
+
+    before = listed()
+    assert main([*words, "--replace"]) == 0
+    assert "us/redcap.csv" in capsys.readouterr().out
+    after = listed()
+    assert {(row["sender"], row["date"]) for row in after.values()} == {
+        ("US data centre", "2021-03-01")
+    }
+    for row in (*before.values(), *after.values()):
+        del row["sender"], row["date"]
+    was, told = (each.pop("us/redcap_dictionary.csv") for each in (before, after))
+    assert int(told["rows"]) == int(was["rows"]) + 1
+    assert told["sha256"] != was["sha256"]
+    assert after == before
 
 
 def test_contract_check(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ from dlm import deliveries, engine
 from dlm.contracts import load_contracts
 from dlm.errors import DlmError, UsageError
 from dlm.scratch import scratch_folder
+from dlm.workers import Worker
 
 
 @pytest.mark.parametrize(
@@ -149,6 +151,40 @@ def test_errors_of_the_engine_say_what_is_missing(
     assert engine.explained("Binder Error: no such column", work) is None
 
 
+def test_errors_of_others_say_what_is_missing_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(engine.TEMP, str(tmp_path / "spill"))
+    work = tmp_path / "out" / "work.duckdb"
+    work.parent.mkdir()
+    (tmp_path / "pages").mkdir()
+    full = errno.ENOSPC, os.strerror(errno.ENOSPC)
+    for error, folder in (
+        (OSError(*full, str(tmp_path / "pages" / "report.html")), "pages"),
+        (OSError(*full, str(work), None, str(tmp_path / "pages" / "copy")), "pages"),
+        (OSError(*full), "out"),
+    ):
+        assert f"ran full below {tmp_path / folder} (" in str(engine.explained(error, work))
+    for memory in (
+        MemoryError(),
+        "Unable to allocate 1.2 GiB for an array with shape (1, 2)",
+        "ArrowMemoryError: malloc of size 64 failed",
+    ):
+        assert "memory is too small" in str(engine.explained(memory, work))
+    java = "java.lang.OutOfMemoryError: Java heap space"
+    assert "DLM_SPARK_MEMORY" in str(engine.explained(java, work))
+    assert engine.explained(OSError(errno.EACCES, "Permission denied", "x"), work) is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals differ")
+def test_a_helper_process_that_the_system_ended_says_why_most_often(tmp_path: Path) -> None:
+    with Worker("dlm.quality.worker") as worker:
+        assert worker._process is not None
+        worker._process.kill()
+        with pytest.raises(DlmError, match="for want of memory"):
+            worker.answer()
+
+
 def test_a_helper_process_says_what_is_missing_too(tmp_path: Path) -> None:
     program = (
         "import duckdb; from dlm.workers import serve\n"
@@ -199,13 +235,21 @@ def test_dbt_is_named_one_folder_cleared_of_what_a_killed_build_left(
 ) -> None:
     monkeypatch.setenv("DLM_DUCKDB_TEMP", "")
     work = tmp_path / "work.duckdb"
-    for left in ("work.duckdb.tmp", "work.duckdb.17-1.tmp", "other.duckdb.17-1.tmp"):
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    of_a_reader = f"other.duckdb.{os.getpid()}-1.tmp"
+    for left in (
+        "work.duckdb.tmp", "work.duckdb.17-1.tmp", of_a_reader, f"other.duckdb.{ended.pid}-1.tmp",
+    ):  # fmt: skip
         (tmp_path / left).mkdir()
         (tmp_path / left / "spilled").write_text("records")
     with engine.dbt_spills(work):
         assert os.environ["DLM_DUCKDB_TEMP"] == str(tmp_path / "work.duckdb.tmp")
-        assert [path.name for path in tmp_path.iterdir()] == ["other.duckdb.17-1.tmp"]
+        assert of_a_reader in [path.name for path in tmp_path.iterdir()]
+        if sys.platform != "win32":
+            assert len(list(tmp_path.iterdir())) == 1
     monkeypatch.setenv(engine.TEMP, str(tmp_path / "its room"))
+    (tmp_path / "its room" / "dlm-scratch-build-of-another-that-was-killed").mkdir(parents=True)
     named = set()
     for _ in range(2):
         with engine.dbt_spills(work):
@@ -215,3 +259,4 @@ def test_dbt_is_named_one_folder_cleared_of_what_a_killed_build_left(
         assert not folder.exists()
     (one,) = named
     assert one.parent == tmp_path / "its room"
+    assert not list(one.parent.iterdir())

@@ -24,6 +24,7 @@ import duckdb
 import pytest
 
 from dlm.build import OUTPUTS, finish_interrupted_publish
+from dlm.project import import_path
 from dlm.publish import file_digests
 
 KILLS = 50
@@ -34,8 +35,7 @@ def start(out: Path, *options: str, arm: Callable[[], None] | None = None) -> su
     return subprocess.Popen(
         [sys.executable, "-m", "dlm", "build", "--quiet", "--out", str(out), *options],
         cwd=builds.PROJECT,
-        env=os.environ
-        | {"PYTHONPATH": str(builds.PROJECT / "python"), "DLM_STATE": str(out / "state")},
+        env=os.environ | {"PYTHONPATH": import_path(), "DLM_STATE": str(out / "state")},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -50,7 +50,7 @@ def assert_whole(out: Path) -> None:
     found = {
         name: digest
         for name, digest in file_digests(out).items()
-        if name.split("/")[0] in OUTPUTS and name not in ("manifest.json", "warehouse.duckdb")
+        if name.split("/")[0] in OUTPUTS and name != "manifest.json"
     }
     assert found == manifest["outputs"]
     connection = duckdb.connect(str(out / "warehouse.duckdb"), read_only=True)

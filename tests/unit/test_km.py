@@ -20,6 +20,7 @@ from lifelines.statistics import logrank_test
 from dlm.cli import main
 from dlm.errors import UsageError
 from dlm.km import UNITS, Request, estimate
+from dlm.project import import_path
 
 ROOT = Path(__file__).resolve().parents[2]
 ORACLE = ROOT / "tests" / "oracle" / "survival"
@@ -166,7 +167,7 @@ def test_no_library_but_duckdb_and_jinja_is_imported(files: Path) -> None:
             " assert not {'dbt', 'pandas', 'matplotlib', 'numpy'} & set(sys.modules)",
             *("km", str(files / "aml.csv"), "--time", "time", "--event", "event"),
         ],
-        env=os.environ | {"PYTHONPATH": str(ROOT / "python")},
+        env=os.environ | {"PYTHONPATH": import_path()},
         cwd=files,
         capture_output=True,
         text=True,

@@ -304,7 +304,7 @@ def test_a_manifest_is_written_that_the_store_takes(
     folder = deliver(tmp_path / "1", {ALPHA: 'ID;X\nP1;"a\nb"\nP2;c;d\n', BETA: "ID;X\n"})
     (folder / "letter.txt").write_text("to nobody")
     (folder / "manifest.csv").unlink()
-    files = write_delivery_manifest(folder, "Leuven, data centre", day)
+    files, _ = write_delivery_manifest(folder, "Leuven, data centre", day)
     assert [(file.name, file.records_in, len(file.quarantined)) for file in files] == [
         (ALPHA, 2, 1),
         (BETA, 0, 0),
@@ -361,6 +361,9 @@ OWN, OTHER = "eortc/EU01/alpha.csv", "eortc/EU02/alpha.csv"
         ({"eortc/EU09/alpha.csv": "ID;X\n"}, "unknown_site", "EU09"),
         ({"eortc/Smith John/alpha.csv": "ID;X\n"}, "unknown_site", "a name that may be"),
         ({"eortc/John Smith.csv": "ID;X\n"}, "unknown_file", "a name that may be"),
+        ({"eortc/alpha_John_Smith.csv": "ID;X\n"}, "unknown_file", "eortc/(a name that may be"),
+        ({"eortc/Hans-Smith.csv": "ID;X\n"}, "unknown_file", "a name that may be"),
+        ({"eortc/h.Smith@uk.de.csv": "ID;X\n"}, "unknown_file", "a name that may be"),
         ({OWN: "ID;X\nEU01-001;a\n", ALPHA: "ID;X\nEU01-001;a\n"}, "same_content", OWN),
         ({OWN: "ID;X\n", OTHER: "ID;X\n"}, None, ""),
     ],
@@ -372,11 +375,30 @@ def test_a_sites_own_file_is_in_its_folder(
     if code is None:
         receive(folder, tmp_path / "state", date(2021, 1, 1), sites=SITES)
         return
-    with pytest.raises(DeliveryRefused) as caught:
-        receive(folder, tmp_path / "state", date(2021, 1, 1), sites=SITES)
-    assert [problem.code for problem in caught.value.problems] == [code]
-    assert told in str(caught.value)
-    assert "Smith" not in str(caught.value)
+    for refuse in (
+        lambda: receive(folder, tmp_path / "state", date(2021, 1, 1), sites=SITES),
+        lambda: write_delivery_manifest(folder, "centre", None, SITES, replace=True),
+    ):
+        with pytest.raises(DeliveryRefused) as caught:
+            refuse()
+        assert [problem.code for problem in caught.value.problems] == [code]
+        assert told in str(caught.value)
+        assert "Smith" not in str(caught.value)
+
+
+def test_a_folder_that_may_name_a_person_is_not_told(
+    tmp_path: Path, small_contract: Contract
+) -> None:
+    folder = deliver(tmp_path / "1", {ALPHA: "ID;X\n"})
+    (folder / "John Smith").mkdir()
+    (folder / "John Smith" / "alpha.csv").write_text("ID;X\n")
+    with pytest.raises(DeliveryRefused, match="not_in_manifest") as loaded:
+        receive(folder, tmp_path / "state", date(2021, 1, 1))
+    with pytest.raises(DeliveryRefused, match="unknown_source") as listed:
+        write_delivery_manifest(folder, "centre", None, replace=True)
+    for caught in (loaded, listed):
+        assert "a name that may be a person's" in str(caught.value)
+        assert "Smith" not in str(caught.value)
 
 
 def test_a_file_sent_before_under_another_name_is_refused(

@@ -21,6 +21,7 @@ import pytest
 
 from dlm import build
 from dlm.errors import UsageError
+from dlm.project import import_path
 
 PROVENANCE = ("delivery_id", "delivery_file", "delivery_line")
 
@@ -309,7 +310,7 @@ def test_a_killed_build_changes_nothing_and_the_next_succeeds(tmp_path: Path) ->
     process = subprocess.Popen(
         [sys.executable, "-m", "dlm", "build", "--quiet", "--out", str(out)],
         cwd=builds.PROJECT,
-        env=os.environ | {"PYTHONPATH": str(builds.PROJECT / "python")},
+        env=os.environ | {"PYTHONPATH": import_path()},
         stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 60

@@ -511,7 +511,11 @@ def test_a_failing_worker_stops_the_build_also_after_a_rest(tmp_path: Path) -> N
         worker.ask(request)
         with pytest.raises(DlmError, match="nowhere"):
             worker.answer()
+        first = worker._process
         worker.rest()
+        assert first is not None
+        assert first.poll() is not None
         worker.ask(request)
+        assert worker._process is not first
         with pytest.raises(DlmError, match="nowhere"):
             worker.answer()

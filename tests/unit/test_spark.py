@@ -12,6 +12,7 @@ from builds import PROJECT, run
 from dlm import spark
 from dlm.cli import main
 from dlm.parity import compare
+from dlm.project import import_path
 
 ROWS = "(values (1, 'a', 0.25), (2, 'b', 62.5), (3, null, null)) as t (n, word, share)"
 
@@ -143,7 +144,7 @@ def test_spark_and_duckdb_make_equal_tables_of_the_seeds(
     on_duckdb, on_spark = Path(published["out"]) / "work.duckdb", tmp_path / "work.duckdb"
     copy_schema(on_duckdb, on_spark, "raw")
     monkeypatch.setenv("DLM_WORK_DB", str(on_spark))
-    monkeypatch.setenv("PYTHONPATH", str(PROJECT / "python"))
+    monkeypatch.setenv("PYTHONPATH", import_path())
 
     spark.run_on_spark(
         PROJECT,

@@ -29,6 +29,7 @@ from dlm.contracts import load_contracts
 from dlm.deliveries import Incoming, load_raw, receive, stored_files
 from dlm.diff import _CORE_KEYS, _core_changes
 from dlm.errors import DlmError, UsageError
+from dlm.project import import_path
 
 BROKEN_RUNS = Path(__file__).with_name("broken_runs.py")
 FIRST, SECOND, THIRD = date(2021, 1, 1), date(2021, 2, 1), date(2021, 3, 1)
@@ -77,7 +78,7 @@ def broken(how: str, start: Path, work: Path, *words: str) -> list[dict[str, Any
     done = subprocess.run(
         [sys.executable, str(BROKEN_RUNS), how, str(start), str(work), *words],
         cwd=builds.PROJECT,
-        env=os.environ | {"PYTHONPATH": str(builds.PROJECT / "python")},
+        env=os.environ | {"PYTHONPATH": import_path()},
         capture_output=True,
         text=True,
         check=False,
@@ -145,7 +146,7 @@ def test_loads_at_once_wait_for_each_other(old: Path, tmp_path: Path) -> None:
         subprocess.Popen(
             [sys.executable, "-m", "dlm", "load", str(folder), "--received", str(SECOND)],
             cwd=builds.PROJECT,
-            env=os.environ | {"PYTHONPATH": str(builds.PROJECT / "python"), "DLM_STATE": str(old)},
+            env=os.environ | {"PYTHONPATH": import_path(), "DLM_STATE": str(old)},
             stdout=subprocess.DEVNULL,
         )
         for folder in folders
@@ -201,7 +202,7 @@ def test_a_store_can_be_backed_up_while_it_is_loaded_into(old: Path, tmp_path: P
     ]
     process = subprocess.Popen(
         [sys.executable, "-c", "\n".join(loading)],
-        env=os.environ | {"PYTHONPATH": str(builds.PROJECT / "python")},
+        env=os.environ | {"PYTHONPATH": import_path()},
     )
     taken = 0
     while process.poll() is None:

@@ -23,7 +23,7 @@ from dlm import store
 from dlm.backup import back_up, restore
 from dlm.cli import main
 from dlm.errors import BlockedError, DeliveryRefused, DlmError, UsageError
-from dlm.project import Places
+from dlm.project import Places, import_path
 from dlm.workflow import commands, gate, locks, log
 from dlm.workflow.account import Account
 from dlm.workflow.adjudication import Decision, adjudicate, awaited, withdraw
@@ -512,7 +512,7 @@ def run_as(uid: int, places: Places, *words: str) -> subprocess.CompletedProcess
     )
     return subprocess.run(
         [sys.executable, "-c", script, str(uid), *words],
-        env=os.environ | {"PYTHONPATH": str(builds.PROJECT / "python")},
+        env=os.environ | {"PYTHONPATH": import_path()},
         cwd="/",
         capture_output=True,
         text=True,
@@ -629,7 +629,7 @@ def test_a_list_of_queries_needs_none_of_the_slow_libraries(at_command_line: Pla
     )
     ran = subprocess.run(
         [sys.executable, "-c", script],
-        env=os.environ | {"PYTHONPATH": str(builds.PROJECT / "python")},
+        env=os.environ | {"PYTHONPATH": import_path()},
         capture_output=True,
         text=True,
         check=True,

@@ -103,6 +103,12 @@ def dictionary_changes(path: Path, name: str, contract: Contract) -> list[Proble
     return problems
 
 
+def dictionary_records(path: Path) -> int:
+    """Records of a data dictionary, the header not counted."""
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        return sum(1 for _ in csv.reader(handle)) - 1
+
+
 def _cells(path: Path) -> set[str]:
     """Every text of a CSV file that has been read before."""
     with path.open(encoding="utf-8-sig", newline="") as handle:

@@ -19,6 +19,7 @@ import yaml
 from pyarrow import parquet
 
 from dlm.contracts import Contract
+from dlm.contracts.check import dictionary_records
 from dlm.history import HISTORY_TABLES
 from dlm.manifest import manifest_text
 from dlm.synthetic.common import Tables, iso
@@ -131,8 +132,7 @@ def write_dictionary(out: Path, contract: Contract) -> tuple[str, int, str]:
     content = contract.dictionary_path().read_bytes()
     name = f"{contract.source}/{contract.file}_dictionary.csv"
     write_bytes(out / name, content)
-    rows = len(list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))) - 1
-    return name, rows, hashlib.sha256(content).hexdigest()
+    return name, dictionary_records(out / name), hashlib.sha256(content).hexdigest()
 
 
 def synthetic_manifest(listed: Iterable[tuple[str, int, str]]) -> str:
