@@ -262,8 +262,9 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
         if pace.one_by_one:
             answers = [helper.answer() for helper in helpers]
             _rest(helpers)
+            console.step("Sorting and writing the tables")
         part = engine.MAIN_SHARE if pace.one_by_one else engine.SIDE_SHARE
-        publish.copy_warehouse(places.work, candidate, note, part)
+        publish.copy_warehouse(places.work, candidate, note, part, console.count)
         _write_docs(places, options.target, prepared, note)
         checks, drawn, computed = answers or [helper.answer() for helper in helpers]
         _add_check_results(candidate, checks["results"])
@@ -273,7 +274,7 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
         drawer.ask(
             {"database": str(candidate), "stamp": stamp, "task": "report", "out": str(prepared)}
         )
-        publish.write_parquet(candidate, prepared / "parquet", note)
+        publish.write_parquet(candidate, prepared / "parquet", note, console.count)
         tables = publish.table_digests(candidate)
         drawer.answer()
     publish.write_manifest(
@@ -442,7 +443,7 @@ def _load(places: Places, options: Options, console: Console) -> tuple[list[Load
             )
     sizes = {file["sha256"]: file["records"] or 0 for entry in entries for file in entry["files"]}
     records = sum(sizes[item.sha256] for item in items if item.sha256 in sizes)
-    needed = engine.told_size(engine.refuse_without_room(places.work, records))
+    needed = engine.told_size(engine.room_of_a_build(places.work, records))
     room = f", {records:,} records; the build takes about {needed}" if records else ""
     console.step(f"Loading {len(items)} files{room}")
     for stale in (places.work, places.work.with_suffix(".duckdb.wal")):

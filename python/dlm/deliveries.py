@@ -181,6 +181,7 @@ def receive(
         DeliveryRefused: the manifest or a file is at fault; nothing was stored.
     """
     items, manifest = _delivered_files(folder, sites)
+    engine.refuse_without_room(state, sum(item.path.stat().st_size for item in items), "DLM_STATE")
     problems: list[Problem] = []
     warnings: list[Problem] = []
     shas = {}

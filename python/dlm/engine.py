@@ -32,6 +32,8 @@ SIDE_SHARE = 0.15
 """What it may take in each of the processes that work side by side."""
 BYTES_A_RECORD = 400
 """Room a build takes for each record delivered: work database, warehouse, Parquet, spilled data."""
+_SPILLED_A_RECORD = 100
+"""Of it, what is spilled at most."""
 _SPILLING = itertools.count(1)
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _DAMAGED = (
@@ -222,8 +224,32 @@ def told_size(size: float) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
-def refuse_without_room(work: Path, records: int) -> int:
-    """Stop before work is begun that the disk cannot hold.
+def refuse_without_room(folder: Path, needed: int, named_by: str) -> None:
+    """Stop before something is begun that the disk cannot hold.
+
+    Args:
+        folder: where it would be; it need not exist yet.
+        needed: bytes.
+        named_by: what the user names the folder with.
+
+    Raises:
+        DlmError: less is free than needed.
+    """
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    free = shutil.disk_usage(existing).free
+    if free < needed:
+        raise DlmError(
+            f"about {told_size(needed)} are needed below {folder}, where {told_size(free)} are "
+            f"free; make room, or name another folder with {named_by}"
+        )
+
+
+def _disk_of(folder: Path) -> int:
+    return folder.stat().st_dev
+
+
+def room_of_a_build(work: Path, records: int) -> int:
+    """Stop before a build is begun that the disks cannot hold.
 
     Args:
         work: the database that will be built.
@@ -233,16 +259,16 @@ def refuse_without_room(work: Path, records: int) -> int:
         Bytes the build is expected to take.
 
     Raises:
-        DlmError: less is free.
+        DlmError: less is free, there or where what does not fit into memory goes.
     """
     needed = records * BYTES_A_RECORD
-    free = shutil.disk_usage(work.parent).free
-    if free < needed:
-        raise DlmError(
-            f"{records:,} records need about {told_size(needed)} below {work.parent}, where "
-            f"{told_size(free)} are free; make room, or name another folder with --out. "
-            "What was published before is untouched"
-        )
+    spilled = records * _SPILLED_A_RECORD
+    named = os.environ.get(TEMP)
+    if named and Path(named).exists() and _disk_of(Path(named)) != _disk_of(work.parent):
+        refuse_without_room(Path(named), spilled, TEMP)
+        refuse_without_room(work.parent, needed - spilled, "--out")
+    else:
+        refuse_without_room(work.parent, needed, "--out")
     return needed
 
 

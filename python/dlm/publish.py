@@ -12,7 +12,7 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import duckdb
 from dlm import engine, store
 from dlm.errors import DlmError
 
+Progress = Callable[[int, int, str], None]
 PUBLISHED_SCHEMAS = ("reference", "core", "marts", "quality", "stats")
 STORAGE_VERSION = "v1.0.0"
 """Analysts' clients are older than our engine: DuckDB 1.0 and later open this version."""
@@ -37,7 +38,11 @@ _LARGEST_FIRST = "estimated_size desc nulls first, schema_name, table_name"
 
 
 def copy_warehouse(
-    work: Path, target: Path, note: str = "", part: float = engine.SIDE_SHARE
+    work: Path,
+    target: Path,
+    note: str = "",
+    part: float = engine.SIDE_SHARE,
+    progress: Progress = lambda done, total, name: None,
 ) -> None:
     """Copy the published schemas with their comments into a new file older clients can open.
 
@@ -48,6 +53,7 @@ def copy_warehouse(
         target: the file to write.
         note: what is said of every table after its own comment.
         part: share of the memory that it may take.
+        progress: told how much is done, how much there is, and the table that is next.
     """
     target.unlink(missing_ok=True)
     connection = engine.connect(beside=target, part=part)
@@ -56,7 +62,8 @@ def copy_warehouse(
         connection.execute(
             f"attach '{escaped(target)}' as published (storage_version '{STORAGE_VERSION}')"
         )
-        for schema, table, comment in _tables(connection, "work", _LARGEST_FIRST):
+        tables = _tables(connection, "work", _LARGEST_FIRST)
+        for schema, table, comment in _told(tables, _sizes(connection, "work"), progress):
             connection.execute(f"create schema if not exists published.{schema}")
             name = f'{schema}."{table}"'
             with _as_table(connection, target, schema, table) as rows:
@@ -158,6 +165,35 @@ def _tables(
     ).fetchall()
 
 
+def _sizes(connection: duckdb.DuckDBPyConnection, database: str) -> dict[tuple[str, str], int]:
+    """About how many rows each table of a database holds."""
+    return {
+        (schema, table): size
+        for schema, table, size in connection.execute(
+            "select schema_name, table_name, estimated_size from duckdb_tables() "
+            "where database_name = ?",
+            [database],
+        ).fetchall()
+    }
+
+
+def _told(
+    tables: Sequence[tuple[str, str, str | None]],
+    sizes: dict[tuple[str, str], int],
+    progress: Progress,
+) -> Iterator[tuple[str, str, str | None]]:
+    """Tables one after the other; before each it is told how far we are, in thousands of rows.
+
+    What a view holds is not known before it is read: as much as the largest table.
+    """
+    largest = max(sizes.values(), default=0)
+    rows = [sizes.get((schema, table), largest) for schema, table, _ in tables]
+    for at, table in enumerate(tables):
+        done, total = sum(rows[:at]) // 1000, sum(rows) // 1000
+        progress(done, total, f"{table[0]}.{table[1]}, thousands of rows")
+        yield table
+
+
 def comment_on(
     connection: duckdb.DuckDBPyConnection, kind: str, name: str, text: str | None
 ) -> None:
@@ -201,19 +237,26 @@ def add_table(
         connection.close()
 
 
-def write_parquet(warehouse: Path, out: Path, note: str = "") -> None:
+def write_parquet(
+    warehouse: Path,
+    out: Path,
+    note: str = "",
+    progress: Progress = lambda done, total, name: None,
+) -> None:
     """Every published table as one Parquet file, rows as they stand: <schema>/<table>.parquet.
 
     Args:
         warehouse: the published tables.
         out: folder to write to.
         note: written into the metadata of every file as `note`, unless empty.
+        progress: told how much is done, how much there is, and the table that is next.
     """
     kept = f", kv_metadata {{note: '{note}'}}" if note else ""
     connection = engine.connect(warehouse, read_only=True, part=engine.MAIN_SHARE)
     try:
         database = connection.execute("select current_database()").fetchall()[0][0]
-        for schema, table, _ in _tables(connection, database):
+        tables = _tables(connection, database)
+        for schema, table, _ in _told(tables, _sizes(connection, database), progress):
             folder = out / schema
             folder.mkdir(parents=True, exist_ok=True)
             connection.execute(

@@ -27,7 +27,7 @@ from dlm.publish import escaped
 from dlm.scratch import scratch_folder
 from dlm.spark import missing_parts, run_on_spark
 from dlm.synthetic import draw_trial, registered
-from dlm.synthetic.streaming import refuse_without_room, stream_trial
+from dlm.synthetic.streaming import stream_trial
 from dlm.synthetic.truth import derive
 from dlm.workflow import inputs
 from dlm.workflow.standing import Known
@@ -73,7 +73,7 @@ def scale(size: int, seed: int, json_out: Path | None, with_spark: bool = False)
         raise UsageError(f"Spark cannot be timed here: {missing}")
     with scratch_folder() as folder:
         patients = registered(seed, size)
-        refuse_without_room(folder, patients * _ROOM_A_PATIENT, engine.TEMP)
+        engine.refuse_without_room(folder, patients * _ROOM_A_PATIENT, engine.TEMP)
         started = time.perf_counter()
         records = stream_trial(seed, patients, folder / "trial", "parquet", "natural")
         synthesis = time.perf_counter() - started

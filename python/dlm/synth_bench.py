@@ -16,7 +16,7 @@ from dlm.project import find_places, import_path
 from dlm.publish import escaped
 from dlm.scratch import scratch_folder
 from dlm.synthetic import STREAMED_FROM, registered
-from dlm.synthetic.streaming import BYTES_A_PATIENT, refuse_without_room
+from dlm.synthetic.streaming import BYTES_A_PATIENT
 
 MOST_TIMES, MOST_BYTES = 4, 4e9
 _LOOK_EVERY = 0.2
@@ -44,7 +44,7 @@ def synth(size: int, seed: int, json_out: Path | None) -> int:
     with scratch_folder() as folder:
         patients = registered(seed, size)
         # The files, and the table they are read into.
-        refuse_without_room(folder, 2 * patients * BYTES_A_PATIENT["csv"], engine.TEMP)
+        engine.refuse_without_room(folder, 2 * patients * BYTES_A_PATIENT["csv"], engine.TEMP)
         command = [sys.executable, "-m", "dlm", "synth", "--seed", str(seed), "--scale", str(size)]
         command += ["--format", "csv", "--out", str(folder / "trial")]
         started = time.perf_counter()

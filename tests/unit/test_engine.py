@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pytest
@@ -122,9 +123,32 @@ def test_large_deliveries_are_loaded_with_more_memory(
 
 
 def test_no_room_is_said_before(tmp_path: Path) -> None:
-    assert engine.refuse_without_room(tmp_path / "work.duckdb", 1000) == 400_000
-    with pytest.raises(DlmError, match=r"need about .* GB below"):
-        engine.refuse_without_room(tmp_path / "work.duckdb", 10**15)
+    work = tmp_path / "work.duckdb"
+    assert engine.room_of_a_build(work, 1000) == 400_000
+    with pytest.raises(DlmError, match=r"about .* GB are needed below .*--out"):
+        engine.room_of_a_build(work, 10**15)
+    with pytest.raises(DlmError, match=r"are needed below .*not yet there.* DLM_STATE"):
+        engine.refuse_without_room(tmp_path / "not yet there" / "state", 10**18, "DLM_STATE")
+
+
+def test_room_is_looked_for_on_each_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 100 of 400 bytes a record on the disk for what does not fit into memory."""
+    named, out = tmp_path / "temp", tmp_path / "out"
+    named.mkdir()
+    out.mkdir()
+    disks = {named: (1, 90_000_000), out: (2, 350_000_000)}
+    monkeypatch.setenv(engine.TEMP, str(named))
+    monkeypatch.setattr(engine, "_disk_of", lambda folder: disks[folder][0])
+    monkeypatch.setattr(
+        engine.shutil, "disk_usage", lambda path: SimpleNamespace(free=disks[path][1])
+    )
+    with pytest.raises(DlmError, match="temp, where 90 MB"):
+        engine.room_of_a_build(out / "work.duckdb", 10**6)
+    disks[named] = (1, 110_000_000)
+    assert engine.room_of_a_build(out / "work.duckdb", 10**6) == 400_000_000
+    disks[named] = (2, 350_000_000)
+    with pytest.raises(DlmError, match="out, where 350 MB"):
+        engine.room_of_a_build(out / "work.duckdb", 10**6)
 
 
 def test_errors_of_the_engine_say_what_is_missing(

@@ -68,11 +68,29 @@ sharing_ten_digits as (
     from hashed
     group by left(query_hash, 10)
     having min(query_hash) <> max(query_hash)
+),
+
+-- The one found first keeps its name: waivers and replies know it by that.
+found_later as (
+    select query_hash
+    from (
+        select
+            hashed.query_hash,
+            row_number() over (
+                partition by sharing_ten_digits.ten_digits
+                order by min(hashed.snapshot_no), hashed.query_hash
+            ) as position
+        from hashed
+        inner join sharing_ten_digits
+            on left(hashed.query_hash, 10) = sharing_ten_digits.ten_digits
+        group by sharing_ten_digits.ten_digits, hashed.query_hash
+    ) as of_ten_digits
+    where position > 1
 )
 
 select
     'Q-' || left(
-        hashed.query_hash, case when sharing_ten_digits.ten_digits is null then 10 else 20 end
+        hashed.query_hash, case when found_later.query_hash is null then 10 else 20 end
     ) as query_id,
     hashed.snapshot_no,
     hashed.received_at,
@@ -91,4 +109,4 @@ select
     hashed.file,
     hashed.line
 from hashed
-left join sharing_ten_digits on left(hashed.query_hash, 10) = sharing_ten_digits.ten_digits
+left join found_later on hashed.query_hash = found_later.query_hash

@@ -25,6 +25,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dlm import engine
 from dlm.contracts import Contract, load_contracts
 from dlm.errors import DlmError
 from dlm.project import find_places
@@ -113,7 +114,7 @@ def stream_trial(
         ValueError: ``faults`` is no kind.
     """
     out.mkdir(parents=True, exist_ok=True)
-    refuse_without_room(out, patients * BYTES_A_PATIENT[file_format])
+    engine.refuse_without_room(out, patients * BYTES_A_PATIENT[file_format], "--out")
     with tempfile.TemporaryDirectory(dir=out, prefix=".parts-") as scratch:
         parts = plan_parts(seed, patients, Path(scratch), file_format, faults)
         contracts = load_contracts()
@@ -129,25 +130,6 @@ def stream_trial(
     write_bytes(out / "manifest.csv", synthetic_manifest(files.listed()).encode("utf-8"))
     write_table(out / "truth" / "planted.csv", finding_rows(planted))
     return files.records
-
-
-def refuse_without_room(folder: Path, needed: int, named_by: str = "--out") -> None:
-    """Stop before a file is begun that the disk cannot hold.
-
-    Args:
-        folder: where it would be.
-        needed: bytes.
-        named_by: what the user names the folder with.
-
-    Raises:
-        DlmError: less is free than needed.
-    """
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise DlmError(
-            f"{folder} has {free / 1e9:.1f} GB free, and about {needed / 1e9:.1f} GB are needed; "
-            f"make room or name another folder with {named_by}"
-        )
 
 
 def plan_parts(
