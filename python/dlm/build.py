@@ -171,7 +171,10 @@ def check(places: Places, options: Options, console: Console) -> Findings:
             stamp = _stamp(places, options, loaded)
             console.step("Checks")
             out = str(prepared / "quality")
-            checker.ask({"database": str(places.work), "stamp": stamp, "out": out})
+            memory = engine.MAIN_SHARE if pace.one_by_one else engine.SIDE_SHARE
+            checker.ask(
+                {"database": str(places.work), "stamp": stamp, "memory": memory, "out": out}
+            )
             _keep_findings(places, options, basis)
             checks = checker.answer()
         shutil.rmtree(prepared, ignore_errors=True)
@@ -252,31 +255,37 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
             if excluded
             else ""
         )
-        request = {"database": str(places.work), "stamp": stamp}
+        memory = engine.MAIN_SHARE if pace.one_by_one else engine.SIDE_SHARE
+        request = {"database": str(places.work), "stamp": stamp, "memory": memory}
         console.step("Checks, figures and documentation")
-        checker.ask(request | {"out": str(prepared / "quality")})
-        statistician.ask({"database": str(places.work)})
-        drawer.ask(request | {"task": "figures", "out": str(prepared)})
-        candidate = prepared / "warehouse.duckdb"
-        answers = None
+        answers = {}
+        for helper, wanted in (
+            (checker, {"out": str(prepared / "quality")}),
+            (statistician, {}),
+            (drawer, {"task": "figures", "out": str(prepared)}),
+        ):
+            helper.ask(request | wanted)
+            if pace.one_by_one:
+                answers[helper] = helper.answer()
+                helper.rest()
         if pace.one_by_one:
-            answers = [helper.answer() for helper in helpers]
-            _rest(helpers)
             console.step("Sorting and writing the tables")
-        part = engine.MAIN_SHARE if pace.one_by_one else engine.SIDE_SHARE
-        publish.copy_warehouse(places.work, candidate, note, part, console.count)
+        candidate = prepared / "warehouse.duckdb"
+        publish.copy_warehouse(places.work, candidate, note, memory, console.count)
         _write_docs(places, options.target, prepared, note)
-        checks, drawn, computed = answers or [helper.answer() for helper in helpers]
+        checks, drawn, computed = (answers.get(helper) or helper.answer() for helper in helpers)
         _add_check_results(candidate, checks["results"])
         failed = _add_statistics(candidate, computed["tables"])
         _refuse_broken(checks, places.work)
         console.step("Report and publication")
-        drawer.ask(
-            {"database": str(candidate), "stamp": stamp, "task": "report", "out": str(prepared)}
-        )
+        drawer.ask(request | {"database": str(candidate), "task": "report", "out": str(prepared)})
+        if pace.one_by_one:
+            drawer.answer()
+            drawer.rest()
         publish.write_parquet(candidate, prepared / "parquet", note, console.count)
         tables = publish.table_digests(candidate)
-        drawer.answer()
+        if not pace.one_by_one:
+            drawer.answer()
     publish.write_manifest(
         prepared / "manifest.json", _manifest(options, loaded, basis, stamp, tables, prepared)
     )

@@ -16,7 +16,7 @@ from dlm.workers import serve
 
 def handle(request: dict[str, Any]) -> dict[str, Any]:
     """Do one of: 'figures' (verify curves, then draw) and 'report'."""
-    connection = engine.connect(request["database"], read_only=True)
+    connection = engine.connect(request["database"], read_only=True, part=request["memory"])
     out = Path(request["out"])
     stamp = Stamp.from_json(request["stamp"])
     try:

@@ -263,7 +263,10 @@ def checks(work: Path) -> dict[str, float]:
     from dlm.quality.checks import prepare, run_expectations
 
     prepare()
-    with tempfile.TemporaryDirectory() as out, engine.connect(work, read_only=True) as connection:
+    with (
+        tempfile.TemporaryDirectory() as out,
+        engine.connect(work, read_only=True, part=engine.MAIN_SHARE) as connection,
+    ):
         started = time.perf_counter()
         run_expectations(connection, Path(out))
         return {"Great Expectations": time.perf_counter() - started}

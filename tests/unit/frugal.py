@@ -38,6 +38,7 @@ if __name__ == "__main__":
     workers.Worker = Worker  # type: ignore[misc]
     warehouse.run_dbt = alone(warehouse.run_dbt)
     publish.copy_warehouse = alone(publish.copy_warehouse)
+    publish.write_parquet = alone(publish.write_parquet)
     warehouse._LARGE_SHARES = ()  # type: ignore[assignment]
     warehouse._SLICE_SHARE = 0.001
     sys.exit(main(sys.argv[1:]))

@@ -17,6 +17,7 @@ import duckdb
 import offline
 import pytest
 
+from dlm.engine import SIDE_SHARE
 from dlm.errors import DlmError
 from dlm.quality.checks import CheckResult, CheckRun, check_suites, run_expectations
 from dlm.quality.page import write_page
@@ -483,6 +484,7 @@ def test_the_worker_answers_in_one_line_each_and_ends_with_its_input(
     faulty.execute("detach work")
     request = {
         "database": str(database),
+        "memory": SIDE_SHARE,
         "out": str(tmp_path / "quality"),
         "stamp": dataclasses.asdict(STAMP),
     }
@@ -506,7 +508,12 @@ def test_the_worker_answers_in_one_line_each_and_ends_with_its_input(
 
 
 def test_a_failing_worker_stops_the_build_also_after_a_rest(tmp_path: Path) -> None:
-    request = {"database": "nowhere", "out": str(tmp_path), "stamp": dataclasses.asdict(STAMP)}
+    request = {
+        "database": "nowhere",
+        "memory": SIDE_SHARE,
+        "out": str(tmp_path),
+        "stamp": dataclasses.asdict(STAMP),
+    }
     with Worker("dlm.quality.worker") as worker:
         worker.ask(request)
         with pytest.raises(DlmError, match="nowhere"):

@@ -21,7 +21,7 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
     """Check a work database.
 
     Args:
-        request: database (path), out (folder of the quality pages) and stamp.
+        request: database (path), memory (share of it), out (folder of the quality pages), stamp.
 
     Returns:
         results: rows of ``quality.gx_results``; blocking and warnings: a line for each;
@@ -29,7 +29,7 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
     """
     out = Path(request["out"])
     stamp = Stamp.from_json(request["stamp"])
-    connection = engine.connect(request["database"], read_only=True)
+    connection = engine.connect(request["database"], read_only=True, part=request["memory"])
     try:
         run = run_expectations(connection, out, stamp.synthetic, excluded=stamp.excluded_records)
         write_rule_pages(connection, out)

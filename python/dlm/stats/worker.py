@@ -16,13 +16,13 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
     """Compute every analysis on a work database.
 
     Args:
-        request: database (path).
+        request: database (path), memory (share of it).
 
     Returns:
         tables: for each analysis its name, comment, columns and rows (lists of values, in the order
         of the columns).
     """
-    connection = engine.connect(request["database"], read_only=True)
+    connection = engine.connect(request["database"], read_only=True, part=request["memory"])
     tables = []
     try:
         for analysis in stats.analyses():
