@@ -70,8 +70,9 @@ def _compare_table(connection: duckdb.DuckDBPyConnection, schema: str, table: st
         for database, found in zip(("a", "b"), columns, strict=True)
     )
     counts = (rows[0], rows[1])
-    if list(columns[0]) != list(columns[1]):
-        only = sorted(set(columns[0]) ^ set(columns[1])) or ["their order"]
+    if list(columns[0].items()) != list(columns[1].items()):
+        unlike = {column for column, _ in set(columns[0].items()) ^ set(columns[1].items())}
+        only = sorted(unlike) or ["their order"]
         return TableParity(name, counts, None, f"columns differ: {', '.join(only)}")
     if rows[0] != rows[1]:
         return TableParity(name, counts, None, "numbers of rows differ")
