@@ -79,13 +79,13 @@ found_later as (
             row_number() over (
                 partition by sharing_ten_digits.ten_digits
                 order by min(hashed.snapshot_no), hashed.query_hash
-            ) as position
+            ) as found_no
         from hashed
         inner join sharing_ten_digits
             on left(hashed.query_hash, 10) = sharing_ten_digits.ten_digits
         group by sharing_ten_digits.ten_digits, hashed.query_hash
     ) as of_ten_digits
-    where position > 1
+    where found_no > 1
 )
 
 select
