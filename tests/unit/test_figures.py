@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.text import Text
 
 from dlm import figures
+from dlm.figures import survival
 from dlm.figures.flow import draw_flow
 from dlm.figures.proportions import draw_literature, draw_npv
 from dlm.figures.style import Sheet, drawing
@@ -113,3 +114,37 @@ def test_literature_leaves_out_small_parts_of_this_trial() -> None:
 def curves(axes: Axes) -> list[Axes]:
     """The step lines of a survival figure."""
     return [line for line in axes.lines if line.get_drawstyle() == "steps-post"]
+
+
+def test_censored_patients_are_marked_unless_the_marks_would_hide_the_curve(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def marks(made: Sheet) -> int:
+        lines = made.figure.axes[0].get_lines()
+        return sum(len(line.get_xdata()) for line in lines if line.get_marker() == "|")
+
+    with drawing():
+        few = draw_km(fake_warehouse(), "RFS", STAMP)
+        monkeypatch.setattr(survival, "MOST_MARKS", 0)
+        many = draw_km(fake_warehouse(), "RFS", STAMP)
+    assert marks(few) > 0 and "ticks: censored" in words(few)
+    assert marks(many) == 0 and "too many to mark" in words(many)
+
+
+def test_a_steps_name_and_the_counts_of_a_registry_do_not_overlap() -> None:
+    warehouse = fake_warehouse()
+    warehouse.execute(
+        "update marts.patient_flow set n_patients = 1000000 + n_patients, "
+        "n = case unit when 'patients' then 1000000 else 10000000 end + n"
+    )
+    with drawing():
+        made = draw_flow(warehouse, STAMP)
+        made.figure.canvas.draw()
+        heads = [
+            text.get_window_extent()
+            for text in made.figure.findobj(Text)
+            if text.get_weight() == "bold" and text.get_text()
+        ]
+    assert len(heads) > 10
+    for number, head in enumerate(heads):
+        assert not any(head.overlaps(other) for other in heads[number + 1 :])

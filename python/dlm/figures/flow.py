@@ -19,6 +19,8 @@ MAIN_LEFT, MAIN_WIDTH = 2.0, 82.0
 SIDE_LEFT, SIDE_WIDTH = 94.0, 84.0
 LINE_HEIGHT, PADDING, GAP = 3.9, 1.5, 2.6
 REASON_LETTERS = 48
+HEAD_LETTERS = 46
+"""Of a step's name and counts, what one line holds; with more the counts have one of their own."""
 
 
 def draw_flow(connection: duckdb.DuckDBPyConnection, stamp: Stamp) -> Sheet:
@@ -73,27 +75,37 @@ def _side_height(step: Step) -> float:
 
 
 def _main_height(step: Step) -> float:
-    return 2 * PADDING + LINE_HEIGHT * (1 + len(_lines(step.of_which, PARTS)))
+    return 2 * PADDING + LINE_HEIGHT * (_head_lines(step) + len(_lines(step.of_which, PARTS)))
+
+
+def _head(step: Step) -> tuple[str, str]:
+    """A step's name, and its counts in words."""
+    counts = [f"{step.patients} patients"] if step.patients else []
+    counts += [f"{step.lesions} lesions"] if step.lesions else []
+    return wording("flow_step", step.name).en, ", ".join(counts)
+
+
+def _head_lines(step: Step) -> int:
+    return 1 if sum(map(len, _head(step))) <= HEAD_LETTERS else 2
 
 
 def _main_box(paper: Axes, step: Step, top: float, height: float) -> None:
     _box(paper, MAIN_LEFT, top - height, MAIN_WIDTH, height, 1.0)
     first = top - PADDING - LINE_HEIGHT / 2
-    name = wording("flow_step", step.name).en
-    counts = [f"{step.patients} patients"] if step.patients else []
-    counts += [f"{step.lesions} lesions"] if step.lesions else []
+    name, counts = _head(step)
+    last = first - LINE_HEIGHT * (_head_lines(step) - 1)
     paper.text(MAIN_LEFT + 2, first, name, size=TEXT, weight="bold", va="center")
     paper.text(
         MAIN_LEFT + MAIN_WIDTH - 2,
-        first,
-        ", ".join(counts),
+        last,
+        counts,
         size=TEXT,
         weight="bold",
         va="center",
         ha="right",
     )
     for number, (words, patients, lesions) in enumerate(_lines(step.of_which, PARTS), 1):
-        level = first - number * LINE_HEIGHT
+        level = last - number * LINE_HEIGHT
         paper.text(MAIN_LEFT + 5, level, words, size=SMALL_TEXT, va="center")
         units = [f"{patients} patients"] if patients else []
         units += [f"{lesions} lesions"] if lesions else []

@@ -32,6 +32,8 @@ CONF_TYPE = "log-log"
 # A curve ends where fewer than this share of its group remain at risk (and never goes on with
 # fewer patients than may be shown).
 SHARE_AT_RISK = 0.10
+MOST_MARKS = 250
+"""Days with a censored patient that are marked on a curve; more would hide it."""
 _LEVEL = ("survival", "ci_lower", "ci_upper")
 
 
@@ -72,6 +74,11 @@ class Curve:
         held = drawn[-2] if len(drawn) > 1 else dict.fromkeys(_LEVEL, 1.0)
         last = drawn[-1] | {name: held[name] for name in _LEVEL} | {"n_censor": 0}
         return [*drawn[:-1], last]
+
+    def marks(self) -> list[dict[Any, Any]] | None:
+        """The drawn steps with a patient censored; None where marks would hide the curve."""
+        censored = [step for step in self.drawn_steps() if step["n_censor"]]
+        return censored if len(censored) <= MOST_MARKS else None
 
 
 def draw_km(connection: duckdb.DuckDBPyConnection, paramcd: str, stamp: Stamp) -> Sheet:
@@ -192,7 +199,7 @@ def _draw_curve(axes: Axes, curve: Curve, days_per_month: float) -> None:
         linewidth=1.5,
         label=_legend(curve),
     )
-    censored = [step for step in steps if step["n_censor"]]
+    censored = curve.marks() or []
     axes.plot(
         [step["time_days"] / days_per_month for step in censored],
         [step["survival"] for step in censored],
@@ -212,7 +219,7 @@ def _legend(curve: Curve) -> str:
         lower = _month(found["median_lower_months"])
         upper = _month(found["median_upper_months"])
         median = f"median {found['median_months']:.1f} months (95 % CI {lower} to {upper})"
-    return f"{wording('group', curve.group).en}, n = {curve.size}: {median}"
+    return f"{wording('group', curve.group).en}, n = {curve.size:,}: {median}"
 
 
 def _write_comparison(axes: Axes, connection: duckdb.DuckDBPyConnection, paramcd: str) -> None:
@@ -263,9 +270,11 @@ def _write_counts(
 
 
 def _notes(paramcd: str, shown: Sequence[Curve], divided: bool) -> tuple[str, ...]:
-    sizes = "; ".join(f"{wording('group', curve.group).en} n = {curve.size}" for curve in shown)
+    sizes = "; ".join(f"{wording('group', curve.group).en} n = {curve.size:,}" for curve in shown)
+    hidden = any(curve.marks() is None for curve in shown)
+    marks = "censored: too many to mark on a curve" if hidden else "ticks: censored"
     notes = [
-        f"Event: {EVENTS[paramcd]}. Kaplan-Meier, 95 % {CONF_TYPE} bands, ticks: censored. "
+        f"Event: {EVENTS[paramcd]}. Kaplan-Meier, 95 % {CONF_TYPE} bands, {marks}. "
         "At risk: patients with time ≥ the month shown; censored and events: before it. Curves "
         f"end where fewer than {100 * SHARE_AT_RISK:.0f} % of the group or fewer than "
         f"{SMALLEST_SHOWN} patients remain at risk. {sizes}."
