@@ -183,7 +183,8 @@ with written as (
     select as_id(record_id), mdy(nullif(out_death_date, ''))
     from redcap where redcap_event_name = 'end_arm_1' and redcap_repeat_instrument = ''
 )
-select patient_id, used(day) as death_date from written where day is not null;
+select patient_id, used(day) as death_date, latest(day) as last_day_of_death
+from written where day is not null;
 
 create temp table later_treatments as
 with treatments as (
@@ -285,7 +286,7 @@ select
     coalesce(has_undated_regrowth, false) as has_undated_regrowth,
     last_imaging_date,
     settling_imaging_date,
-    case when death_date - surgery_date < 730 then death_date end as death_date_before_limit
+    case when last_day_of_death - surgery_date < 730 then death_date end as death_date_before_limit
 from spots
 left join imaged using (lesion_id)
 left join regrown using (lesion_id)
