@@ -171,10 +171,8 @@ def check(places: Places, options: Options, console: Console) -> Findings:
             stamp = _stamp(places, options, loaded)
             console.step("Checks")
             out = str(prepared / "quality")
-            memory = engine.MAIN_SHARE if pace.one_by_one else engine.SIDE_SHARE
-            checker.ask(
-                {"database": str(places.work), "stamp": stamp, "memory": memory, "out": out}
-            )
+            request = {"database": str(places.work), "stamp": stamp, "out": out}
+            checker.ask(request | {"memory": pace.share_beside_dbt})
             _keep_findings(places, options, basis)
             checks = checker.answer()
         shutil.rmtree(prepared, ignore_errors=True)
@@ -255,7 +253,7 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
             if excluded
             else ""
         )
-        memory = engine.MAIN_SHARE if pace.one_by_one else engine.SIDE_SHARE
+        memory = pace.share_beside_dbt
         request = {"database": str(places.work), "stamp": stamp, "memory": memory}
         console.step("Checks, figures and documentation")
         answers = {}

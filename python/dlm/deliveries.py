@@ -220,14 +220,9 @@ def receive(
             "received": received.isoformat(),
             "files": [
                 {
-                    "name": item.name,
-                    "source": item.contract.source,
-                    "site_id": item.site_id,
-                    "stem": item.stem,
-                    "sha256": shas[item.name],
+                    **_as_in_ledger(item, shas[item.name], records.get(item.name)),
                     "sender": manifest[item.name]["sender"],
                     "dated": manifest[item.name]["date"],
-                    "records": records.get(item.name),
                     **({"in_place": stays[item.name]} if item.name in stays else {}),
                 }
                 for item in items
@@ -288,14 +283,7 @@ def write_delivery_manifest(
             "delivery_id": "",
             "received": date.min.isoformat(),
             "files": [
-                {
-                    "name": item.name,
-                    "source": item.contract.source,
-                    "site_id": item.site_id,
-                    "stem": item.stem,
-                    "sha256": read[item.name].sha256,
-                    "records": read[item.name].loaded,
-                }
+                _as_in_ledger(item, read[item.name].sha256, read[item.name].loaded)
                 for item in items
                 if not item.is_dictionary
             ],
@@ -316,6 +304,18 @@ def write_delivery_manifest(
     partial.write_text(text, encoding="utf-8", newline="")
     partial.replace(path)
     return files, told
+
+
+def _as_in_ledger(item: Incoming, sha256: str, records: int | None) -> dict[str, Any]:
+    """What the ledger says of a file whoever sent it; records None of a dictionary."""
+    return {
+        "name": item.name,
+        "source": item.contract.source,
+        "site_id": item.site_id,
+        "stem": item.stem,
+        "sha256": sha256,
+        "records": records,
+    }
 
 
 def table_of(files: Iterable[LoadedFile]) -> str:

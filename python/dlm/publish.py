@@ -63,7 +63,7 @@ def copy_warehouse(
             f"attach '{escaped(target)}' as published (storage_version '{STORAGE_VERSION}')"
         )
         tables = _tables(connection, "work", _LARGEST_FIRST)
-        for schema, table, comment in _told(tables, _sizes(connection, "work"), progress):
+        for schema, table, comment in _with_progress(tables, _sizes(connection, "work"), progress):
             connection.execute(f"create schema if not exists published.{schema}")
             name = f'{schema}."{table}"'
             with _as_table(connection, target, schema, table) as rows:
@@ -177,7 +177,7 @@ def _sizes(connection: duckdb.DuckDBPyConnection, database: str) -> dict[tuple[s
     }
 
 
-def _told(
+def _with_progress(
     tables: Sequence[tuple[str, str, str | None]],
     sizes: dict[tuple[str, str], int],
     progress: Progress,
@@ -256,7 +256,7 @@ def write_parquet(
     try:
         database = connection.execute("select current_database()").fetchall()[0][0]
         tables = _tables(connection, database)
-        for schema, table, _ in _told(tables, _sizes(connection, database), progress):
+        for schema, table, _ in _with_progress(tables, _sizes(connection, database), progress):
             folder = out / schema
             folder.mkdir(parents=True, exist_ok=True)
             connection.execute(

@@ -52,6 +52,11 @@ class Pace:
         """Whether what is loaded is so large that one thing at a time has all the memory."""
         return self.models == 1
 
+    @property
+    def share_beside_dbt(self) -> float:
+        """Share of the memory for each connection of a build that is not dbt's."""
+        return engine.MAIN_SHARE if self.one_by_one else engine.SIDE_SHARE
+
 
 @dataclass(frozen=True)
 class NodeOutcome:
