@@ -22,7 +22,7 @@ from dlm.deliveries import LOAD_MEMORY
 from dlm.errors import DlmError, UsageError
 from dlm.parity import TOLERANCE, compare
 from dlm.project import import_path
-from dlm.spark import missing_parts
+from dlm.spark import SESSION, missing_parts
 from dlm.synthetic import write_trial
 
 _SHORT = (("--help",), ("sql", "from marts.modality_concordance"), ("queries", "list"))
@@ -120,7 +120,9 @@ def _processor_seconds(command: Sequence[str], environment: dict[str, str]) -> f
     return statistics.median(taken)
 
 
-def parity(project: Path, seed: int | None, scale: int, json_out: Path | None) -> int:
+def parity(
+    project: Path, seed: int | None, scale: int, json_out: Path | None, spark: str = SESSION
+) -> int:
     """Build the same input on DuckDB and on Spark and compare every table of the two warehouses.
 
     Args:
@@ -128,14 +130,15 @@ def parity(project: Path, seed: int | None, scale: int, json_out: Path | None) -
         seed: build a synthetic delivery of this seed instead of the committed seeds.
         scale: its size in trials' worth of patients.
         json_out: file for the comparison as JSON; None for none.
+        spark: target of the profile that reaches Spark.
 
     Returns:
         Exit code 0 when every table is equal, 1 when one is not, 4 when a build failed.
 
     Raises:
-        UsageError: PySpark, dbt-spark or Java is missing.
+        UsageError: a library of that target or Java is missing.
     """
-    missing = missing_parts()
+    missing = missing_parts(spark)
     if missing:
         raise UsageError(f"parity cannot be tried here: {missing}")
     with tempfile.TemporaryDirectory() as scratch:
@@ -148,7 +151,7 @@ def parity(project: Path, seed: int | None, scale: int, json_out: Path | None) -
             source.append("--for-comparison")
             write_trial(seed, scale, folder / "trial", "delivery", "few")
         seconds = {}
-        for target in ("duckdb", "spark"):
+        for target in ("duckdb", spark):
             command = [sys.executable, "-m", "dlm", "build", "--quiet", "--target", target]
             command += ["--out", str(folder / target), *source]
             started = time.perf_counter()
@@ -166,7 +169,7 @@ def parity(project: Path, seed: int | None, scale: int, json_out: Path | None) -
                 return 4
             print(f"{target}: {seconds[target]:.1f} s", file=sys.stderr)
         tables = compare(
-            folder / "duckdb" / "warehouse.duckdb", folder / "spark" / "warehouse.duckdb"
+            folder / "duckdb" / "warehouse.duckdb", folder / spark / "warehouse.duckdb"
         )
     print("| table | rows on DuckDB | rows on Spark | differing rows | detail |")
     print("|---|---|---|---|---|")

@@ -281,7 +281,7 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
             drawer.answer()
             drawer.rest()
         publish.write_parquet(candidate, prepared / "parquet", note, console.count)
-        tables = publish.table_digests(candidate)
+        tables = publish.table_digests(candidate, console.count)
         if not pace.one_by_one:
             drawer.answer()
     publish.write_manifest(

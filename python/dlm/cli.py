@@ -27,7 +27,7 @@ exit codes:
   4  anything else that stopped the command
 """
 
-
+_SPARK_TARGETS = ("spark", "spark_thrift", "spark_cluster")
 _INTERRUPTED = "Query interrupted"
 """What DuckDB says of a query that Ctrl-C ended."""
 
@@ -125,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--strict", action="store_true", help="stop if any record is quarantined")
     build.add_argument(
         "--target",
-        choices=["duckdb", "spark", "spark_thrift", "spark_cluster"],
+        choices=["duckdb", *_SPARK_TARGETS],
         default="duckdb",
         help="engine the models run on (default: duckdb)",
     )
@@ -272,6 +272,12 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--seed", type=int, help="a synthetic trial, not the seeds (parity)")
     bench.add_argument(
         "--scale", type=int, help="trials' worth of patients (parity: 1, scale and synth: 200)"
+    )
+    bench.add_argument(
+        "--target",
+        choices=_SPARK_TARGETS,
+        default=_SPARK_TARGETS[0],
+        help="which Spark (parity): a session, or what a profile reaches",
     )
     bench.add_argument("--with-spark", action="store_true", help="a Spark session too (scale)")
     bench.add_argument(
@@ -691,7 +697,9 @@ def _bench(options: argparse.Namespace) -> int:
     if options.what == "load":
         return load(options.rows, options.runs, options.json)
     if options.what == "parity":
-        return parity(find_places().project, options.seed, options.scale or 1, options.json)
+        return parity(
+            find_places().project, options.seed, options.scale or 1, options.json, options.target
+        )
     return overhead(find_places().project, options.runs, options.json)
 
 

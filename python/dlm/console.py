@@ -7,6 +7,10 @@ import time
 
 _A_WHILE = 60.0
 """Seconds after which a step says how far it is where nothing can be overwritten, as in a log."""
+_KNOWN_FROM = 0.05
+"""Share of a step that must be done before the rest of it is estimated."""
+_LONGEST_NAME = 60
+"""Letters of a name that are told: those of dbt's tests hold all their arguments."""
 
 
 class Console:
@@ -43,10 +47,14 @@ class Console:
             self._write(f"  {self._title}: {text}\n")
 
     def count(self, done: int, total: int, name: str) -> None:
-        """Say how far the step is, with an estimate of the time left."""
+        """Say how far the step is, and what time is left once there is enough to go by."""
         took = time.perf_counter() - self._started
-        left = took / max(done, 1) * (total - done)
-        self.detail(f"{done}/{total}, about {left:.0f} s left ({name})")
+        told = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+        if 0 < done >= _KNOWN_FROM * total:
+            left = took / done * (total - done)
+            self.detail(f"{done}/{total}, about {left:.0f} s left ({told})")
+        else:
+            self.detail(f"{done}/{total} ({told})")
 
     def note(self, text: str) -> None:
         """Say something that stays on the screen."""

@@ -30,6 +30,8 @@ MAIN_SHARE = 0.6
 """Of the memory, what DuckDB may take where a build does one thing."""
 SIDE_SHARE = 0.15
 """What it may take in each of the processes that work side by side."""
+SMALLEST_BUILD = 100_000_000
+"""Room that a build takes however few records there are: parsed code, marts, figures, pages."""
 BYTES_A_RECORD = 400
 """Room a build takes for each record delivered: work database, warehouse, Parquet, spilled data."""
 _SPILLED_A_RECORD = 100
@@ -261,7 +263,7 @@ def room_of_a_build(work: Path, records: int) -> int:
     Raises:
         DlmError: less is free, there or where what does not fit into memory goes.
     """
-    needed = records * BYTES_A_RECORD
+    needed = SMALLEST_BUILD + records * BYTES_A_RECORD
     spilled = records * _SPILLED_A_RECORD
     named = os.environ.get(TEMP)
     if named and Path(named).exists() and _disk_of(Path(named)) != _disk_of(work.parent):

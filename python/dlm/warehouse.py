@@ -7,6 +7,7 @@ anew. dbt's unit tests test the code and not the data, so they belong to ``make 
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 from collections.abc import Callable, Sequence
@@ -129,6 +130,8 @@ def run_dbt(
         variables = variables | {"slices": pace.slices}
     from dbt.cli.main import dbtRunner
 
+    # Where the disk is full, each line of dbt's log would add the traceback of its own failure.
+    logging.raiseExceptions = False
     total = done = 0
 
     def on_event(event: Any) -> None:
@@ -170,8 +173,10 @@ def run_dbt(
         close_dbt()
     runs: list[Any] | None = getattr(result.result, "results", None)
     if runs is None:
+        missing = engine.explained(result.exception, work) if result.exception else None
         raise DlmError(
-            f"dbt could not run: {result.exception}\nits log is in {cache / 'logs' / 'dbt.log'}"
+            missing
+            or f"dbt could not run: {result.exception}\nits log is in {cache / 'logs' / 'dbt.log'}"
         ) from result.exception
     return [
         NodeOutcome(

@@ -363,3 +363,21 @@ def test_a_long_step_says_once_a_minute_in_a_log_how_far_it_is(
     ]
     Console(quiet=True).detail("nothing is said")
     assert capsys.readouterr().err == ""
+
+
+def test_no_time_is_foretold_from_next_to_nothing_and_long_names_are_cut(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("dlm.console.time.perf_counter", lambda: now)
+    said = Console()
+    said.step("Building")
+    for done, seconds in ((0, 60.0), (4, 120.0), (5, 180.0)):
+        now = seconds
+        said.count(done, 100, "accepted_values_" * 10)
+    cut = ("accepted_values_" * 10)[:59] + "…"
+    assert capsys.readouterr().err.splitlines() == [
+        f"  Building: 0/100 ({cut})",
+        f"  Building: 4/100 ({cut})",
+        f"  Building: 5/100, about 3420 s left ({cut})",
+    ]

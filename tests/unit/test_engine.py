@@ -124,7 +124,7 @@ def test_large_deliveries_are_loaded_with_more_memory(
 
 def test_no_room_is_said_before(tmp_path: Path) -> None:
     work = tmp_path / "work.duckdb"
-    assert engine.room_of_a_build(work, 1000) == 400_000
+    assert engine.room_of_a_build(work, 1000) == 100_400_000
     with pytest.raises(DlmError, match=r"about .* GB are needed below .*--out"):
         engine.room_of_a_build(work, 10**15)
     with pytest.raises(DlmError, match=r"are needed below .*not yet there.* DLM_STATE"):
@@ -132,11 +132,11 @@ def test_no_room_is_said_before(tmp_path: Path) -> None:
 
 
 def test_room_is_looked_for_on_each_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With 100 of 400 bytes a record on the disk for what does not fit into memory."""
+    """Of 400 bytes a record 100 are for what does not fit into memory; 100 MB are for any build."""
     named, out = tmp_path / "temp", tmp_path / "out"
     named.mkdir()
     out.mkdir()
-    disks = {named: (1, 90_000_000), out: (2, 350_000_000)}
+    disks = {named: (1, 90_000_000), out: (2, 450_000_000)}
     monkeypatch.setenv(engine.TEMP, str(named))
     monkeypatch.setattr(engine, "_disk_of", lambda folder: disks[folder][0])
     monkeypatch.setattr(
@@ -145,9 +145,9 @@ def test_room_is_looked_for_on_each_disk(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(DlmError, match="temp, where 90 MB"):
         engine.room_of_a_build(out / "work.duckdb", 10**6)
     disks[named] = (1, 110_000_000)
-    assert engine.room_of_a_build(out / "work.duckdb", 10**6) == 400_000_000
-    disks[named] = (2, 350_000_000)
-    with pytest.raises(DlmError, match="out, where 350 MB"):
+    assert engine.room_of_a_build(out / "work.duckdb", 10**6) == 500_000_000
+    disks[named] = (2, 450_000_000)
+    with pytest.raises(DlmError, match="out, where 450 MB"):
         engine.room_of_a_build(out / "work.duckdb", 10**6)
 
 

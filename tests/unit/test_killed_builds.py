@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,13 @@ KILLS = 50
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals differ")
 
 
-def start(out: Path, *options: str, arm: Callable[[], None] | None = None) -> subprocess.Popen[str]:
+def start(
+    out: Path, *options: str, arm: Callable[[], None] | None = None, short_of: str | None = None
+) -> subprocess.Popen[str]:
+    cramped = str(Path(__file__).with_name("cramped.py"))
+    dlm = [cramped, short_of] if short_of else ["-m", "dlm"]
     return subprocess.Popen(
-        [sys.executable, "-m", "dlm", "build", "--quiet", "--out", str(out), *options],
+        [sys.executable, *dlm, "build", "--quiet", "--out", str(out), *options],
         cwd=builds.PROJECT,
         env=os.environ | {"PYTHONPATH": import_path(), "DLM_STATE": str(out / "state")},
         stdout=subprocess.DEVNULL,
@@ -102,6 +106,42 @@ def test_a_build_without_room_says_what_to_do_and_leaves_what_was_published(copy
     _, said = process.communicate()
     assert process.returncode == 4, said
     assert "make room or get the right to write, then build again" in said
+    assert "Traceback" not in said
+    assert_whole(copy)
+
+
+@pytest.fixture
+def nearly_full(published: dict[str, Any], tmp_path: Path) -> Iterator[Path]:
+    """A published build on a disk of its own, which has room for a build's beginning alone."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    held = sum(path.stat().st_size for path in Path(published["out"]).rglob("*") if path.is_file())
+    mounted = shutil.which("mount") and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={held + 12_000_000}", "tmpfs", str(disk)],
+        capture_output=True,
+        check=False,
+    )
+    if not mounted or mounted.returncode:
+        pytest.skip("no disk of its own can be had here")
+    try:
+        shutil.copytree(published["out"], disk / "out")
+        yield disk / "out"
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_disk_that_runs_full_is_named_and_what_was_published_stays(nearly_full: Path) -> None:
+    _, said = (process := start(nearly_full, short_of="disk")).communicate()
+    assert process.returncode == 4, said
+    assert f"the disk ran full below {nearly_full.parent}" in said
+    assert "Traceback" not in said
+    assert_whole(nearly_full)
+
+
+def test_models_without_memory_end_the_build_and_what_was_published_stays(copy: Path) -> None:
+    _, said = (process := start(copy, short_of="memory")).communicate()
+    assert process.returncode == 4, said
+    assert "the memory is too small (500MB); allow more in DLM_MEMORY_LIMIT" in said
     assert "Traceback" not in said
     assert_whole(copy)
 

@@ -96,3 +96,30 @@ def test_parquet_has_rows_in_the_order_of_the_warehouse(work: Path, tmp_path: Pa
         "sources": [(1, "a"), (2, "b"), (3, "a")],
         "tests": [(0.1, "y"), (0.5, "x")],
     }
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("values ('a', 1), ('b', 2)", "values ('a', 1), ('b', 3)"),
+        ("values ('a', 'b')", "values ('a', null)"),
+        ("values ('', null)", "values (null, '')"),
+        ("values ('ab', 'c')", "values ('a', 'bc')"),
+        ("values ('a', 1), ('a', 1), ('b', 2)", "values ('c', 3), ('c', 3), ('b', 2)"),
+    ],
+)
+def test_digests_tell_tables_apart_whose_rows_differ(
+    first: str, second: str, tmp_path: Path
+) -> None:
+    digests = {}
+    for name, told in (
+        ("first", first),
+        ("second", second),
+        ("again", f"select * from ({first}) order by 1 desc"),
+    ):
+        with duckdb.connect(str(tmp_path / f"{name}.duckdb")) as connection:
+            connection.execute(f"create schema core; create table core.t as from ({told})")
+        digests[name] = publish.table_digests(tmp_path / f"{name}.duckdb")["core.t"]
+    assert digests["first"]["rows"] == digests["second"]["rows"]
+    assert digests["first"]["digest"] != digests["second"]["digest"]
+    assert digests["first"] == digests["again"]
