@@ -23,7 +23,9 @@ from dlm.errors import DlmError, UsageError
 from dlm.parity import TOLERANCE, compare
 from dlm.project import import_path
 from dlm.spark import SESSION, missing_parts
-from dlm.synthetic import write_trial
+from dlm.synthetic import registered, write_trial
+from dlm.synthetic.skew import gather_lesions
+from dlm.synthetic.streaming import stream_trial
 
 _SHORT = (("--help",), ("sql", "from marts.modality_concordance"), ("queries", "list"))
 _SHORT_RUNS, _SHORT_MOST = 5, 0.5
@@ -121,7 +123,12 @@ def _processor_seconds(command: Sequence[str], environment: dict[str, str]) -> f
 
 
 def parity(
-    project: Path, seed: int | None, scale: int, json_out: Path | None, spark: str = SESSION
+    project: Path,
+    seed: int | None,
+    scale: int,
+    json_out: Path | None,
+    spark: str = SESSION,
+    gathered: int = 0,
 ) -> int:
     """Build the same input on DuckDB and on Spark and compare every table of the two warehouses.
 
@@ -131,6 +138,7 @@ def parity(
         scale: its size in trials' worth of patients.
         json_out: file for the comparison as JSON; None for none.
         spark: target of the profile that reaches Spark.
+        gathered: patients of each source of a synthetic delivery whose lesions one patient gets.
 
     Returns:
         Exit code 0 when every table is equal, 1 when one is not, 4 when a build failed.
@@ -149,7 +157,12 @@ def parity(
             source = ["--deliveries", str(folder / "trial"), "--received", "2022-01-31"]
             # faults are wanted here, and the S1 queries about them hold nothing up
             source.append("--for-comparison")
-            write_trial(seed, scale, folder / "trial", "delivery", "few")
+            if gathered:
+                patients = registered(seed, scale)
+                stream_trial(seed, patients, folder / "trial", "parquet", "natural")
+                gather_lesions(folder / "trial", gathered)
+            else:
+                write_trial(seed, scale, folder / "trial", "delivery", "few")
         seconds = {}
         for target in ("duckdb", spark):
             command = [sys.executable, "-m", "dlm", "build", "--quiet", "--target", target]

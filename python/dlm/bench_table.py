@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -29,6 +30,7 @@ _LIBRARIES = (
     "pyarrow",
     "lifelines",
 )
+_OPTIONAL = ("dbt-spark", "pyspark")
 Found = dict[str, Any]
 """The figures of one run of a benchmark, as it wrote them."""
 
@@ -82,7 +84,14 @@ def _spread(least: float, most: float, runs: int) -> str:
     return f"{least:.2f} to {most:.2f}, {runs} runs" if runs > 1 else "one run"
 
 
-def every(runs: int, rows: int, subjects: int, size: int, json_out: Path | None) -> int:
+def every(
+    runs: int,
+    rows: int,
+    subjects: int,
+    size: int,
+    json_out: Path | None,
+    with_spark: bool = False,
+) -> int:
     """Run the benchmarks that time something, one after the other, and print one table.
 
     What cannot run here (R, Spark, too little room) is named below the table and not left out in
@@ -94,6 +103,7 @@ def every(runs: int, rows: int, subjects: int, size: int, json_out: Path | None)
         subjects: subjects of the benchmark of survival.
         size: trials' worth of patients of the benchmarks of scale and synth.
         json_out: file for table and figures as JSON; None for none.
+        with_spark: whether Spark is timed too: the benchmark of scale, and a build of the seeds.
 
     Returns:
         Exit code 0 when every benchmark ran, whatever it found; else 4.
@@ -104,9 +114,11 @@ def every(runs: int, rows: int, subjects: int, size: int, json_out: Path | None)
         "checks": (1, repeating, _of_checks),
         "load": (1, [*repeating, "--rows", str(rows)], _of_load),
         "survival": (1, [*repeating, "--subjects", str(subjects)], _of_survival),
-        "scale": (runs, ["--scale", str(size)], _of_scale),
+        "scale": (runs, ["--scale", str(size), *["--with-spark"] * with_spark], _of_scale),
         "synth": (runs, ["--scale", str(size)], _of_synth),
     }
+    if with_spark:
+        asked["parity"] = (1, [], _of_parity)
     lines: list[Line] = []
     figures: dict[str, list[Found]] = {}
     failed = []
@@ -135,7 +147,8 @@ def every(runs: int, rows: int, subjects: int, size: int, json_out: Path | None)
         print(f"not measured: {what}")
     if not shutil.which("Rscript"):
         print("not measured: R is not installed")
-    print("not measured here: Spark (dlm bench scale --with-spark)")
+    if not with_spark:
+        print("not measured: Spark (--with-spark)")
     if json_out:
         content = {"machine": about, "table": [asdict(line) for line in lines], "figures": figures}
         json_out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
@@ -158,7 +171,19 @@ def machine() -> dict[str, str]:
         size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         about["memory"] = f"{size / 1e9:.0f} GB"
     about["python"] = platform.python_version()
-    return about | {name: importlib.metadata.version(name) for name in _LIBRARIES}
+    about |= {name: importlib.metadata.version(name) for name in _LIBRARIES}
+    for name in _OPTIONAL:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            about[name] = importlib.metadata.version(name)
+    if shutil.which("Rscript"):
+        said = subprocess.run(
+            ["Rscript", "-e", "cat(as.character(getRversion()))"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        about["R"] = said.stdout or "unknown"
+    return about
 
 
 def table(about: dict[str, str], lines: Iterable[Line]) -> Iterator[str]:
@@ -231,6 +256,14 @@ def _of_scale(found: list[Found]) -> Iterator[Line]:
     pandas = "pandas, clean forms in memory, derivation alone"
     what = "staging to concordance, one core"
     yield _line("scale", what, on_one_core("DuckDB"), pandas, on_one_core("pandas"))
+    if "Spark" in found[0]["records_per_second_and_core"]:
+        yield _line("scale", what, on_one_core("DuckDB"), "a Spark session", on_one_core("Spark"))
+
+
+def _of_parity(found: list[Found]) -> Iterator[Line]:
+    seconds = found[0]["seconds"]
+    what = "dlm build --target spark, starting Java included"
+    yield _line("parity", what, [seconds["spark"]], "dlm build", [seconds["duckdb"]])
 
 
 def _of_synth(found: list[Found]) -> Iterator[Line]:

@@ -279,7 +279,14 @@ def _parser() -> argparse.ArgumentParser:
         default=_SPARK_TARGETS[0],
         help="which Spark (parity): a session, or what a profile reaches",
     )
-    bench.add_argument("--with-spark", action="store_true", help="a Spark session too (scale)")
+    bench.add_argument(
+        "--gather",
+        type=int,
+        default=0,
+        metavar="N",
+        help="give one patient the lesions of N (parity with --seed)",
+    )
+    bench.add_argument("--with-spark", action="store_true", help="a Spark session too (all, scale)")
     bench.add_argument(
         "--simulations", type=int, default=1000, help="trials per setting (coverage)"
     )
@@ -658,7 +665,12 @@ def _bench(options: argparse.Namespace) -> int:
         from dlm.bench_table import every
 
         return every(
-            options.runs, options.rows, options.subjects, options.scale or 200, options.json
+            options.runs,
+            options.rows,
+            options.subjects,
+            options.scale or 200,
+            options.json,
+            options.with_spark,
         )
 
     if options.what == "coverage":
@@ -697,8 +709,15 @@ def _bench(options: argparse.Namespace) -> int:
     if options.what == "load":
         return load(options.rows, options.runs, options.json)
     if options.what == "parity":
+        if options.gather and (options.seed is None or options.gather < 2):
+            raise UsageError("--gather is a whole number from 2, for a synthetic trial (--seed)")
         return parity(
-            find_places().project, options.seed, options.scale or 1, options.json, options.target
+            find_places().project,
+            options.seed,
+            options.scale or 1,
+            options.json,
+            options.target,
+            options.gather,
         )
     return overhead(find_places().project, options.runs, options.json)
 

@@ -33,8 +33,9 @@ FIGURES: dict[str, dict[str, Any]] = {
             "load": 1.0, "staging": 1.0, "core": 1.0, "concordance": 1.0, "rules": 0.5,
             "Great Expectations": 0.5,
         },
-        "records_per_second_and_core": {"DuckDB": 1000.0, "pandas": 500.0},
+        "records_per_second_and_core": {"DuckDB": 1000.0, "pandas": 500.0, "Spark": 250.0},
     },
+    "parity": {"seconds": {"duckdb": 20.0, "spark": 200.0}},
     "synth": {"records": 5000, "synth_s": 3.0, "read_csv_s": [1.0, 2.0, 1.5]},
 }  # fmt: skip
 
@@ -43,10 +44,12 @@ def test_one_table_of_every_benchmark(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     loads: list[int] = []
+    called: list[list[str]] = []
 
     def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
         if "bench" not in command:  # platform asks the system for the processor
             raise OSError
+        called.append(command)
         figures = FIGURES[command[4]]
         if command[4] == "scale":
             loads.append(len(loads))
@@ -56,7 +59,7 @@ def test_one_table_of_every_benchmark(
         return subprocess.CompletedProcess(command, 1)
 
     monkeypatch.setattr(bench_table.subprocess, "run", run)
-    assert bench_table.every(3, 1000, 100, 5, tmp_path / "all.json") == 4
+    assert bench_table.every(3, 1000, 100, 5, tmp_path / "all.json", with_spark=True) == 4
     told = capsys.readouterr().out.splitlines()
     assert f"python {sys.version.split()[0]}" in told[0]
     for line in (
@@ -69,14 +72,20 @@ def test_one_table_of_every_benchmark(
         "hand-written script | 2.00 | 2.00 to 2.00, 3 runs | 2.50 |",
         "| scale | staging to concordance, one core | 5.00 | 5.00 to 5.00, 3 runs | "
         "pandas, clean forms in memory, derivation alone | 10.00 | 10.00 to 10.00, 3 runs | 0.50 |",
+        "| scale | staging to concordance, one core | 5.00 | 5.00 to 5.00, 3 runs | "
+        "a Spark session | 20.00 | 20.00 to 20.00, 3 runs | 0.25 |",
+        "| parity | dlm build --target spark, starting Java included | 200.00 | one run | "
+        "dlm build | 20.00 | one run | 10.00 |",
         "| synth | synth, 5,000 records of CSV | 3.00 | 3.00 to 3.00, 3 runs | "
         "DuckDB read_csv | 1.50 | 1.50 to 1.50, 3 runs | 2.00 |",
     ):
         assert line in told
     assert "not measured: checks ended with 1" in told
+    assert "not measured: Spark (--with-spark)" not in told
+    assert all("--with-spark" in command for command in called if command[4] == "scale")
     content = json.loads((tmp_path / "all.json").read_text(encoding="utf-8"))
     assert set(content) == {"machine", "table", "figures"}
-    assert len(content["table"]) == 7
+    assert len(content["table"]) == 9
 
 
 def test_the_time_checks_add_is_held_against_a_build_without() -> None:

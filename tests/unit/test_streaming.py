@@ -16,6 +16,7 @@ from dlm.contracts import load_contracts
 from dlm.errors import DlmError
 from dlm.synthetic import draw_trial, registered, streaming, truth
 from dlm.synthetic.common import Tables
+from dlm.synthetic.skew import gather_lesions
 
 REFERENCE = Path(__file__).parents[2] / "seeds" / "reference"
 SCALE = 20
@@ -128,3 +129,28 @@ def test_a_helper_that_is_ended_ends_the_command_too(
     monkeypatch.setattr(streaming, "write_part", _ended)
     with pytest.raises(DlmError, match="for want of memory"):
         streaming.stream_trial(3, 60, tmp_path / "trial", "parquet", "none", helpers=1)
+
+
+def test_one_patient_gets_the_lesions_of_many_and_none_is_lost(tmp_path: Path) -> None:
+    streaming.stream_trial(5, registered(5, 1), tmp_path, "parquet", "natural", helpers=0)
+    forms = ("registration", "lesion", "read", "pathology", "followup")
+    before = {form: pq.read_table(tmp_path / "eortc" / f"{form}.parquet") for form in forms}
+    us = (tmp_path / "us" / "redcap.parquet").read_bytes()
+    gather_lesions(tmp_path, 20)
+    after = {form: pq.read_table(tmp_path / "eortc" / f"{form}.parquet") for form in forms}
+    assert after["registration"].num_rows == before["registration"].num_rows - 19
+    assert after["followup"].num_rows < before["followup"].num_rows
+    for form in ("lesion", "read", "pathology"):
+        assert after[form].num_rows == before[form].num_rows
+        assert after[form].schema.types == before[form].schema.types
+        left = set(after[form]["PATID"].to_pylist())
+        assert left <= set(after["registration"]["PATID"].to_pylist())
+    first = min(before["registration"]["PATID"].to_pylist())
+    lesions = after["lesion"].to_pandas()
+    numbers = lesions[lesions["PATID"] == first]["LESNO"]
+    assert len(numbers) > 50
+    assert sorted(numbers.astype(int)) == list(range(1, len(numbers) + 1))
+    reads = after["read"].to_pandas()
+    assert set(reads[reads["PATID"] == first]["LESNO"]) <= set(numbers)
+    assert (tmp_path / "us" / "redcap.parquet").read_bytes() == us
+    assert not (tmp_path / "manifest.csv").exists()
