@@ -61,10 +61,10 @@ orphans as (
         records.patient_id,
         {{ 'records.lesion_id' if 'lesion' in parents[form] + [form] else 'cast(null as string)' }}
             as lesion_id,
-        records.record_key,
+        {{ staged_record_key(form, 'records.') | indent(8) }} as record_key,
         records.delivery_file,
         records.delivery_line
-    from {{ ref('stg_' ~ source ~ '__' ~ form) }} as records
+    from {{ staged_model(source, form) }} as records
     {%- if parent == 'site' %}
     left join sites on records.site_id = sites.site_id
     where sites.site_id is null
