@@ -153,4 +153,6 @@ def test_one_patient_gets_the_lesions_of_many_and_none_is_lost(tmp_path: Path) -
     reads = after["read"].to_pandas()
     assert set(reads[reads["PATID"] == first]["LESNO"]) <= set(numbers)
     assert (tmp_path / "us" / "redcap.parquet").read_bytes() == us
-    assert not (tmp_path / "manifest.csv").exists()
+    with (tmp_path / "manifest.csv").open(encoding="utf-8") as handle:
+        listed = {row["file"]: row["rows"] for row in csv.DictReader(handle)}
+    assert listed["eortc/read.parquet"] == str(len(reads))

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from dlm.contracts import load_contracts
+from dlm.deliveries import write_delivery_manifest
 
 _OF_LESIONS = ("lesion", "read", "pathology", "disposition")
 """Forms of one lesion a record; all other records are about the patient."""
@@ -49,7 +50,7 @@ def gather_lesions(delivery: Path, patients: int) -> None:
             )
             for form in contract.forms.values():
                 _rewrite(connection, folder / f"{form.name}.parquet", headers[form.name])
-    (delivery / "manifest.csv").unlink(missing_ok=True)
+    write_delivery_manifest(delivery, "synthetic, lesions gathered", None, replace=True)
 
 
 def _rewrite(connection: duckdb.DuckDBPyConnection, file: Path, headers: dict[str, str]) -> None:
