@@ -63,17 +63,20 @@ def copy_warehouse(
             f"attach '{escaped(target)}' as published (storage_version '{STORAGE_VERSION}')"
         )
         tables = _tables(connection, "work", _LARGEST_FIRST)
-        for schema, table, comment in _with_progress(tables, _sizes(connection, "work"), progress):
+        sizes = _sizes(connection, "work")
+        for (schema, table, comment), told in _with_progress(tables, sizes, progress):
             connection.execute(f"create schema if not exists published.{schema}")
             name = f'{schema}."{table}"'
             with _as_table(connection, target, schema, table) as rows:
                 connection.execute(f"create table published.{name} as from {rows} limit 0")
-                for cut in _parts(connection, rows):
+                parts = _parts(connection, rows)
+                for number, cut in enumerate(parts):
+                    told(number / len(parts))
                     connection.execute(
                         f"insert into published.{name} from {rows} where {cut} order by all"
                     )
-            told = f"{comment or ''} {note}".strip()
-            comment_on(connection, "table", f"published.{name}", told)
+            about = f"{comment or ''} {note}".strip()
+            comment_on(connection, "table", f"published.{name}", about)
             for column, text in connection.execute(
                 "select column_name, comment from duckdb_columns() where database_name = 'work' "
                 "and schema_name = ? and table_name = ? and comment is not null",
@@ -181,17 +184,25 @@ def _with_progress(
     tables: Sequence[tuple[str, str, str | None]],
     sizes: dict[tuple[str, str], int],
     progress: Progress,
-) -> Iterator[tuple[str, str, str | None]]:
+) -> Iterator[tuple[tuple[str, str, str | None], Callable[[float], None]]]:
     """Tables one after the other; before each it is told how far we are, in thousands of rows.
 
     What a view holds is not known before it is read: as much as the largest table.
+
+    Yields:
+        A table, and what to call with the share of it that is done.
     """
     largest = max(sizes.values(), default=0)
     rows = [sizes.get((schema, table), largest) for schema, table, _ in tables]
     for at, table in enumerate(tables):
-        done, total = sum(rows[:at]) // 1000, sum(rows) // 1000
-        progress(done, total, f"{table[0]}.{table[1]}, thousands of rows")
-        yield table
+
+        def told(share: float, at: int = at) -> None:
+            done = sum(rows[:at]) + share * rows[at]
+            name = f"{tables[at][0]}.{tables[at][1]}, thousands of rows"
+            progress(int(done) // 1000, sum(rows) // 1000, name)
+
+        told(0)
+        yield table, told
 
 
 def comment_on(
@@ -256,7 +267,8 @@ def write_parquet(
     try:
         database = connection.execute("select current_database()").fetchall()[0][0]
         tables = _tables(connection, database)
-        for schema, table, _ in _with_progress(tables, _sizes(connection, database), progress):
+        sizes = _sizes(connection, database)
+        for (schema, table, _), _ in _with_progress(tables, sizes, progress):
             folder = out / schema
             folder.mkdir(parents=True, exist_ok=True)
             connection.execute(
@@ -294,7 +306,8 @@ def table_digests(
         }
         tables = _tables(connection, database)
         digests = {}
-        for schema, table, _ in _with_progress(tables, _sizes(connection, database), progress):
+        sizes = _sizes(connection, database)
+        for (schema, table, _), _ in _with_progress(tables, sizes, progress):
             name, cells = f'{schema}."{table}"', texts[schema, table]
             rows, digest = connection.execute(
                 f"select count(*), coalesce(sum((md5_number(concat_ws(chr(31), {cells})) >> 40)"

@@ -72,7 +72,16 @@ def test_a_large_table_is_sorted_in_parts_that_follow_one_another(
         assert len(sizes) == 7
         assert sum(sizes) == 2000
         assert 100 < min(sizes) <= max(sizes) < 500
-    publish.copy_warehouse(tmp_path / "work.duckdb", tmp_path / "parts.duckdb")
+    told: list[tuple[int, int, str]] = []
+    publish.copy_warehouse(
+        tmp_path / "work.duckdb",
+        tmp_path / "parts.duckdb",
+        progress=lambda *said: told.append(said),
+    )
+    assert [done for done, _, _ in told] == [0, 0, 0, 0, 0, 1, 1, 1], (
+        "of 2 thousand rows in 7 parts"
+    )
+    assert {said[1:] for said in told} == {(2, "core.facts, thousands of rows")}
     in_parts = rows(tmp_path / "parts.duckdb", "core.facts")
     assert len(in_parts) == 2000
     assert in_parts == rows(tmp_path / "whole.duckdb", "core.facts")
