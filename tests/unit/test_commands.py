@@ -98,7 +98,9 @@ def test_sql_json_and_table(small_warehouse: Path, capsys: pytest.CaptureFixture
 def test_sql_parquet(small_warehouse: Path, tmp_path: Path) -> None:
     target = tmp_path / "t.parquet"
     assert main(["sql", "from t", "--format", "parquet", "--out", str(target)]) == 0
-    assert duckdb.sql(f"select count(*) from '{target}'").fetchall() == [(2,)]
+    with duckdb.connect() as connection:
+        counted = connection.execute(f"select count(*) from '{target}'").fetchall()
+    assert counted == [(2,)]
 
 
 @pytest.mark.parametrize(

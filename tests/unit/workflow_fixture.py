@@ -35,7 +35,8 @@ BASIS: dict[str, Any] = {
 
 def evidence_hash(query_id: str, evidence: str) -> str:
     """A stand-in for the hash of what was found."""
-    row = duckdb.execute("select md5(?)", [f"{query_id}{evidence}"]).fetchone()
+    with duckdb.connect() as connection:
+        row = connection.execute("select md5(?)", [f"{query_id}{evidence}"]).fetchone()
     assert row is not None
     return str(row[0])
 
