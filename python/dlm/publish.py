@@ -120,7 +120,7 @@ def _parts(connection: duckdb.DuckDBPyConnection, rows: str) -> list[str]:
 def _stands_at_or_after(columns: Sequence[str], bound: Sequence[str | None]) -> str:
     """Condition that a row is not sorted before a bound, nulls being last; it is never null."""
     column, value = columns[0], bound[0]
-    quoted = "null" if value is None else "'" + value.replace("'", "''") + "'"
+    quoted = "null" if value is None else f"'{escaped(value)}'"
     same = f"{column} is not distinct from {quoted}"
     if len(columns) > 1:
         same = f"{same} and {_stands_at_or_after(columns[1:], bound[1:])}"
@@ -387,6 +387,6 @@ def put_in_place(prepared: Path, out: Path, names: Sequence[str]) -> None:
     shutil.rmtree(retired, ignore_errors=True)
 
 
-def escaped(path: Path) -> str:
-    """A path as it stands between quotes in SQL."""
-    return str(path).replace("'", "''")
+def escaped(text: str | Path) -> str:
+    """A text or path as it stands between quotes in SQL."""
+    return str(text).replace("'", "''")

@@ -347,17 +347,24 @@ def test_an_analysis_has_a_question_and_answers_it(
     assert len(rows) > 1 and len(rows[0]) > 1
 
 
-def test_a_long_step_says_once_a_minute_in_a_log_how_far_it_is(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def count_as_time_goes_by(
+    monkeypatch: pytest.MonkeyPatch, total: int, counts: list[tuple[float, int, str]]
 ) -> None:
+    """A step of so many things, told at each second how many are done and the name of the last."""
     now = 0.0
     monkeypatch.setattr("dlm.console.time.perf_counter", lambda: now)
     said = Console()
     said.step("Building")
-    for done in range(1, 5):
-        now = done * 40.0
-        said.count(done, 4, f"model {done}")
+    for second, done, name in counts:
+        now = second
+        said.count(done, total, name)
     said.end()
+
+
+def test_a_long_step_says_once_a_minute_in_a_log_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    count_as_time_goes_by(monkeypatch, 4, [(40.0 * n, n, f"model {n}") for n in range(1, 5)])
     assert capsys.readouterr().err.splitlines() == [
         "  Building: 2/4, about 80 s left (model 2)",
         "  Building: 4/4, about 0 s left (model 4)",
@@ -370,16 +377,12 @@ def test_a_long_step_says_once_a_minute_in_a_log_how_far_it_is(
 def test_no_time_is_foretold_from_next_to_nothing_and_long_names_are_cut(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    now = 0.0
-    monkeypatch.setattr("dlm.console.time.perf_counter", lambda: now)
-    said = Console()
-    said.step("Building")
-    for done, seconds in ((0, 60.0), (4, 120.0), (5, 180.0)):
-        now = seconds
-        said.count(done, 100, "accepted_values_" * 10)
-    cut = ("accepted_values_" * 10)[:59] + "…"
+    name = "accepted_values_" * 10
+    count_as_time_goes_by(monkeypatch, 100, [(60.0, 0, name), (120.0, 4, name), (180.0, 5, name)])
+    cut = name[:59] + "…"
     assert capsys.readouterr().err.splitlines() == [
         f"  Building: 0/100 ({cut})",
         f"  Building: 4/100 ({cut})",
         f"  Building: 5/100, about 3420 s left ({cut})",
+        "Building: 180.0 s",
     ]

@@ -8,6 +8,7 @@ import duckdb
 
 from dlm.contracts import load_contracts
 from dlm.deliveries import write_delivery_manifest
+from dlm.publish import escaped
 
 _OF_LESIONS = ("lesion", "read", "pathology", "disposition")
 """Forms of one lesion a record; all other records are about the patient."""
@@ -41,10 +42,10 @@ def gather_lesions(delivery: Path, patients: int) -> None:
                     "{lesion["patient_id"]}" as patient, "{lesion["lesion_no"]}" as lesion,
                     min(patient) over () as first,
                     row_number() over (order by patient, lesion)::varchar as number
-                from '{folder}/lesion.parquet'
+                from '{escaped(folder)}/lesion.parquet'
                 where patient in (
                     select "{headers["registration"]["patient_id"]}"
-                    from '{folder}/registration.parquet' order by all limit {patients}
+                    from '{escaped(folder)}/registration.parquet' order by all limit {patients}
                 )
                 """
             )
@@ -59,14 +60,14 @@ def _rewrite(connection: duckdb.DuckDBPyConnection, file: Path, headers: dict[st
         rows = (
             f'select t.* replace (coalesce(g.first, t."{patient}") as "{patient}", '
             f'coalesce(g.number, t."{lesion}") as "{lesion}") '
-            f"from '{file}' as t left join gathered as g "
+            f"from '{escaped(file)}' as t left join gathered as g "
             f'on t."{patient}" = g.patient and t."{lesion}" = g.lesion'
         )
     else:
         rows = (
-            f"select t.* from '{file}' as t where not exists (select 1 from gathered as g "
+            f"select t.* from '{escaped(file)}' as t where not exists (select 1 from gathered as g "
             f'where t."{patient}" = g.patient and t."{patient}" <> g.first)'
         )
     changed = file.with_suffix(".changed")
-    connection.execute(f"copy ({rows}) to '{changed}' (format parquet)")
+    connection.execute(f"copy ({rows}) to '{escaped(changed)}' (format parquet)")
     changed.replace(file)

@@ -128,10 +128,11 @@ def read_queries(path: Path, filters: Filters) -> list[dict[str, Any]]:
         }
         wanted = {column: values for column, values in given.items() if values}
         # Not as parameters: DuckDB 1.5 imports pandas for those, which takes longer than the query.
-        where = " and ".join(
-            f"{column} in ({', '.join(_quoted(value) for value in values)})"
+        texts = {
+            column: ", ".join(f"'{escaped(value)}'" for value in values)
             for column, values in wanted.items()
-        )
+        }
+        where = " and ".join(f"{column} in ({listed})" for column, listed in texts.items())
         answer = connection.execute(
             "select queries.*, rules.owner, rules.title_en, rules.title_ja, rules.message_en, "
             "rules.message_ja, rules.action_en, rules.action_ja "
@@ -141,10 +142,6 @@ def read_queries(path: Path, filters: Filters) -> list[dict[str, Any]]:
         )
         columns = [each[0] for each in answer.description or []]
         return [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _check_filters(connection: duckdb.DuckDBPyConnection, filters: Filters) -> None:
