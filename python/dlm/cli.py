@@ -248,6 +248,7 @@ def _parser() -> argparse.ArgumentParser:
         default="few",
         help="none, few (none that blocks publication), all, or one kind of fault",
     )
+    synth.add_argument("--quiet", action="store_true", help="no progress")
 
     bench = add("bench", _bench, "measure, with a peer in the same run")
     bench.add_argument(
@@ -628,7 +629,7 @@ def _synth(options: argparse.Namespace) -> int:
         raise UsageError("--seed is a whole number from 0")
     if options.layout == "seeds" and options.format != "csv":
         raise UsageError("seeds are CSV; --format parquet is for deliveries")
-    console = Console()
+    console = Console(options.quiet)
     if options.layout == "delivery" and options.scale >= STREAMED_FROM:
         from dlm import engine
         from dlm.synthetic.streaming import BYTES_A_PATIENT, stream_trial

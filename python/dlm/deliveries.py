@@ -205,7 +205,7 @@ def receive(
             warnings += dictionary_changes(item.path, item.name, item.contract)
             problems += _unlike_manifest(item.name, shas[item.name], manifest[item.name])
     if problems:
-        raise DeliveryRefused(problems, _summary(outcomes))
+        raise DeliveryRefused(problems, _summary(outcomes), advice=_without(problems, items))
     delivery_id = hashlib.sha256(
         "\n".join(f"{name} {sha}" for name, sha in sorted(shas.items())).encode()
     ).hexdigest()[:16]
@@ -230,12 +230,26 @@ def receive(
         }
         problems = _unlike_earlier(store.read_ledger(state), entry)
         if problems:
-            raise DeliveryRefused(problems, _summary(outcomes))
+            raise DeliveryRefused(problems, _summary(outcomes), advice=_without(problems, items))
         for item in items:
             store.keep(state, item.path, shas[item.name])
         entry["changes"] = _changes(state, entry)
         store.append(state, entry)
     return Receipt(delivery_id, True, files, warnings)
+
+
+def _without(problems: Sequence[Problem], items: Sequence[Incoming]) -> str:
+    """How to load the files of a delivery that nothing is wrong with; empty where there is none."""
+    bad = {problem.file for problem in problems}
+    good = sum(item.name not in bad for item in items)
+    if not good:
+        return ""
+    return (
+        "  Nothing was stored. Have what is named corrected and load the whole folder again; or, "
+        f"to go on with the other {good} file(s), move what is named out of the folder, delete "
+        "its lines from manifest.csv and load the rest. What was in force in its place stays so "
+        "until it comes, corrected, as a delivery of its own."
+    )
 
 
 def write_delivery_manifest(

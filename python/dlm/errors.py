@@ -57,17 +57,24 @@ class DeliveryRefused(DlmError):
         problems: what is wrong.
         summary: what became of each file, as a table to print before the problems.
         what: was refused.
+        advice: how to go on, told last.
     """
 
     exit_code = 3
     _SHOWN = 50
 
-    def __init__(self, problems: list[Problem], summary: str = "", what: str = "delivery"):
+    def __init__(
+        self,
+        problems: list[Problem],
+        summary: str = "",
+        what: str = "delivery",
+        advice: str = "",
+    ):
         self.problems = problems
         listed = [f"  {problem}" for problem in problems[: self._SHOWN]]
         if len(problems) > self._SHOWN:
             listed.append(f"  and {len(problems) - self._SHOWN} more")
         super().__init__(
             f"{len(problems)} problem(s) refuse this {what}:\n"
-            + "\n".join(([summary] if summary else []) + listed)
+            + "\n".join([*filter(None, [summary]), *listed, *filter(None, [advice])])
         )

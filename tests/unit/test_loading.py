@@ -230,6 +230,26 @@ def test_a_refused_delivery_leaves_the_store_as_it_was(
     assert (state / "deliveries.jsonl").read_bytes() == before
 
 
+def test_the_files_that_can_be_loaded_are_taken_by_the_way_that_is_told(
+    tmp_path: Path, small_contract: Contract
+) -> None:
+    folder = deliver(tmp_path / "1", {ALPHA: "ID;X\nP1;a\n", BETA: "ID;Y\nP1;a\n"})
+    with pytest.raises(DeliveryRefused, match=r"the other 1 file\(s\), move what is named out"):
+        receive(folder, tmp_path / "state", date(2021, 1, 1))
+    (folder / BETA).rename(tmp_path / "beta.csv")
+    manifest = (folder / "manifest.csv").read_text().splitlines(keepends=True)
+    (folder / "manifest.csv").write_text("".join(line for line in manifest if BETA not in line))
+    assert receive(folder, tmp_path / "state", date(2021, 1, 1)).new
+
+
+def test_no_way_on_is_told_where_no_file_can_be_loaded(
+    tmp_path: Path, small_contract: Contract
+) -> None:
+    folder = deliver(tmp_path / "1", {ALPHA: "ID;Z\nP1;a\n", BETA: "ID;Y\nP1;a\n"})
+    with pytest.raises(DeliveryRefused, match=r"(?s)beta.*\[unknown_column\]$"):
+        receive(folder, tmp_path / "state", date(2021, 1, 1))
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
