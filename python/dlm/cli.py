@@ -162,8 +162,11 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--out", metavar="DIR", help="where outputs go (default: build/)")
     check.add_argument("--quiet", action="store_true", help="no progress")
 
-    contract = add("contract", _contract, "check the sources' contracts")
-    contract.add_argument("action", choices=["check", "show"])
+    contract = add("contract", _contract, "check, show or print what the sources are to send")
+    contract.add_argument("action", choices=["check", "show", "page"])
+    contract.add_argument(
+        "--to", type=Path, metavar="FILE", help="the page to write (page): every column and code"
+    )
 
     sql = add("sql", _sql, "ask the published warehouse, read-only")
     sql.add_argument("query", metavar="QUERY", help="one select, or - for standard input")
@@ -472,6 +475,8 @@ def _contract(options: argparse.Namespace) -> int:
     from dlm.contracts import load_contracts
     from dlm.contracts.check import check_contracts
 
+    if options.action == "page":
+        return _forms_page(options.to)
     if options.action == "check":
         check_contracts(find_places().project)
     for contract in load_contracts().values():
@@ -479,6 +484,17 @@ def _contract(options: argparse.Namespace) -> int:
             print(f"{contract.source}/{spec.stem}.csv: {len(spec.headers)} columns")
             if options.action == "show":
                 print("  " + contract.delimiter.join(spec.headers))
+    return 0
+
+
+def _forms_page(path: Path | None) -> int:
+    from dlm.contracts.page import write_forms_page
+
+    if path is None or path.suffix != ".html":
+        raise UsageError("name the page to write: dlm contract page --to forms.html")
+    project = find_places().project
+    write_forms_page(path, project / "seeds" / "reference" / "ref_codelists.csv")
+    print(f"written to {path}; it prints on paper")
     return 0
 
 

@@ -328,6 +328,15 @@ def test_contract_check(capsys: pytest.CaptureFixture[str]) -> None:
     assert "us/redcap.csv" in capsys.readouterr().out
 
 
+def test_contract_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "forms.html"
+    assert main(["contract", "page", "--to", str(page)]) == 0
+    assert "症例番号" in page.read_text(encoding="utf-8")
+    capsys.readouterr()
+    assert main(["contract", "page"]) == 2
+    assert "dlm contract page --to forms.html" in capsys.readouterr().err
+
+
 def test_there_are_a_dozen_analyses() -> None:
     assert len(ANALYSES) >= 12
 

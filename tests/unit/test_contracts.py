@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import html
 import shutil
 from pathlib import Path
 
@@ -9,9 +11,12 @@ import pytest
 
 from dlm.contracts import HERE, ContractError, load_contracts, redcap_fields
 from dlm.contracts.check import check_contracts, dictionary_changes
+from dlm.contracts.page import write_forms_page
 from dlm.errors import DeliveryRefused
+from dlm.wording import wording
 
 PROJECT = Path(__file__).parents[2]
+CODELISTS = PROJECT / "seeds" / "reference" / "ref_codelists.csv"
 
 
 def spoil(folder: Path, file: str, old: str, new: str) -> list[str]:
@@ -98,3 +103,68 @@ def test_a_dictionary_that_is_none_refuses_the_delivery(tmp_path: Path) -> None:
     path.write_text(text.replace("Record ID", "as for Mrs. Petrova", 1), encoding="utf-8")
     with pytest.raises(DeliveryRefused, match="private_data"):
         dictionary_changes(path, "us/redcap_dictionary.csv", us)
+
+
+# ---------------------------------------------------------------- the page that sites print
+
+
+@pytest.fixture(scope="module")
+def forms_page(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The page's text, by source."""
+    path = tmp_path_factory.mktemp("page") / "new" / "forms.html"
+    write_forms_page(path, CODELISTS)
+    parts = html.unescape(path.read_text(encoding="utf-8")).split('<section id="')[1:]
+    return {part.partition('"')[0]: part for part in parts}
+
+
+def test_the_page_names_every_column_with_its_meaning_in_both_languages(
+    forms_page: dict[str, str],
+) -> None:
+    contracts = load_contracts()
+    assert forms_page.keys() == contracts.keys()
+    for source, contract in contracts.items():
+        listed = {header for spec in contract.file_specs() for header in spec.headers}
+        if contract.layout == "redcap":
+            # They tell instruments apart; REDCap fills them in by itself.
+            listed -= {"redcap_event_name", "redcap_repeat_instrument"}
+        for header in listed:
+            assert f"<code>{header}</code>" in forms_page[source], (source, header)
+        for form in contract.forms.values():
+            for column in form.columns:
+                text = wording("form_column", column.name)
+                assert {text.en, text.ja} != {column.name.replace("_", " ")}, column.name
+                assert text.en in forms_page[source]
+                assert text.ja in forms_page[source]
+                assert all(
+                    f"<code>{alias}</code>" in forms_page[source] for alias in column.aliases
+                )
+
+
+def test_the_page_has_every_code_that_a_column_may_have(forms_page: dict[str, str]) -> None:
+    used = {
+        (source, column.list)
+        for source, contract in load_contracts().items()
+        for form in contract.forms.values()
+        for column in form.columns
+    }
+    with CODELISTS.open(encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
+    assert {(row["source"], row["list_name"]) for row in rows} <= used
+    for row in rows:
+        shown = f'<code>{row["source_value"]}</code> <span lang="en">{row["label_en"]}</span>'
+        assert shown in forms_page[row["source"]], row
+
+
+def test_the_page_says_how_each_source_writes(forms_page: dict[str, str]) -> None:
+    for source, said in {
+        "eortc": ("diameter in mm, like 12,5", "date, like 31/12/2019", "semicolon"),
+        "jcog": (
+            "diameter in cm, like 12.5",
+            "2019/12/31 or R1.12.31",
+            "CP932 (Shift_JIS)",
+            "未実施",
+        ),
+        "us": ("date, like 12/31/2019", "us/redcap.csv", "1 where ticked", "___4a"),
+    }.items():
+        for words in said:
+            assert words in forms_page[source], (source, words)

@@ -533,7 +533,7 @@ def test_a_day_on_the_command_line_is_iso(text: str) -> None:
 def test_specs_name_the_raw_tables() -> None:
     spec = load_contracts()["jcog"].file_specs()[0]
     assert isinstance(spec, FileSpec)
-    assert (spec.raw_table, spec.required) == ("jcog__registration", ("症例番号", "施設コード"))
+    assert (spec.raw_table, spec.patient) == ("jcog__registration", "症例番号")
 
 
 # ---------------------------------------------------------------- deliveries of other kinds

@@ -24,7 +24,7 @@ SETTINGS = settings(
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16-le", "utf-16-be", "cp932", "cp1252")
 WIDTH = 4
 HEADERS = tuple(f"COL{number}" for number in range(WIDTH))
-SPEC = FileSpec("eortc", "t", "t", "eortc__t", HEADERS, (), dict.fromkeys(HEADERS, "code"))
+SPEC = FileSpec("eortc", "t", "t", "eortc__t", HEADERS, dict.fromkeys(HEADERS, "code"))
 # No digits and no capitals: the privacy gate has its own tests.
 LETTERS = "abcxyzéß -+=@'.,;|\t\"#"
 JAPANESE = "消失残存切除ア、　，"

@@ -40,7 +40,10 @@ class ContractError(DlmError):
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a form: its header in the file, other headers it may have, what it holds."""
+    """One column of a form: its header in the file, other headers it may have, what it holds.
+
+    `required` tells sites that no cell may be blank; a file with blank ones is loaded all the same.
+    """
 
     header: str
     name: str
@@ -79,7 +82,6 @@ class FileSpec:
     form: str | None
     raw_table: str
     headers: tuple[str, ...]
-    required: tuple[str, ...]
     types: Mapping[str, str] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     patient: str = ""
@@ -118,7 +120,6 @@ class Contract:
                     None,
                     f"{self.source}__{stem}",
                     headers,
-                    ("record_id",),
                     {header: types.get(header, "code") for header in headers},
                     _aliases(columns),
                     _patient(columns),
@@ -131,7 +132,6 @@ class Contract:
                 form.name,
                 f"{self.source}__{form.name}",
                 tuple(column.header for column in form.columns),
-                tuple(column.header for column in form.columns if column.required),
                 {column.header: column.type for column in form.columns},
                 _aliases(form.columns),
                 _patient(form.columns),
