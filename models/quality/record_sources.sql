@@ -1,6 +1,7 @@
 {#-
 Only kept records: of conflicting duplicates the one that core uses. Made from staging, so that the
-published warehouse knows where each record stands though staging itself is not published.
+published warehouse knows where each record stands though staging itself is not published. Source
+and form come first: they name the table of staging, and each is published by itself.
 -#}
 with
 
@@ -13,15 +14,15 @@ records as (
     {%- set form_loop = loop %}
     {%- for source in source_names() %}
     select
-        source,
+        '{{ source }}' as source,
         '{{ form }}' as form,
-        record_key,
         patient_id,
         {%- if form_columns(form) | selectattr('name', 'equalto', 'lesion_no') | list %}
         lesion_id,
         {%- else %}
         cast(null as string) as lesion_id,
         {%- endif %}
+        record_key,
         payload_hash,
         delivery_file,
         delivery_line
@@ -36,9 +37,9 @@ records as (
 select
     records.source,
     records.form,
-    records.record_key,
     records.patient_id,
     records.lesion_id,
+    records.record_key,
     records.payload_hash,
     cast(files.delivery_id as string) as delivery_id,
     records.delivery_file,

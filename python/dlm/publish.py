@@ -33,6 +33,8 @@ _SORTED_AT_ONCE = 25_000_000
 """Rows of a table that are sorted at once."""
 _SAMPLED = 10_000
 """Rows that tell where to cut a larger one."""
+_GROUPED_BY = {"quality.record_sources": 2}
+"""Views over many tables, with how many of their first columns tell the tables apart."""
 _LARGEST_FIRST = "estimated_size desc nulls first, schema_name, table_name"
 """Views before tables. What takes most room to sort is sorted while the new file is small."""
 
@@ -46,7 +48,7 @@ def copy_warehouse(
 ) -> None:
     """Copy the published schemas with their comments into a new file older clients can open.
 
-    What is a view in the work database becomes a table.
+    What is a view in the work database becomes a table. The rows of each stand in total order.
 
     Args:
         work: the work database.
@@ -67,14 +69,16 @@ def copy_warehouse(
         for (schema, table, comment), told in _with_progress(tables, sizes, progress):
             connection.execute(f"create schema if not exists published.{schema}")
             name = f'{schema}."{table}"'
-            with _as_table(connection, target, schema, table) as rows:
-                connection.execute(f"create table published.{name} as from {rows} limit 0")
-                parts = _parts(connection, rows)
-                for number, cut in enumerate(parts):
-                    told(number / len(parts))
-                    connection.execute(
-                        f"insert into published.{name} from {rows} where {cut} order by all"
-                    )
+            rows = f"work.{name}"
+            connection.execute(f"create table published.{name} as from {rows} limit 0")
+            columns = _sorted_by(connection, rows)
+            parts = _parts(connection, rows, columns, _GROUPED_BY.get(f"{schema}.{table}", 0))
+            for number, cut in enumerate(parts):
+                told(number / len(parts))
+                connection.execute(
+                    f"insert into published.{name} from {rows} where {cut} "
+                    f"order by {', '.join(columns)}"
+                )
             about = f"{comment or ''} {note}".strip()
             comment_on(connection, "table", f"published.{name}", about)
             for column, text in connection.execute(
@@ -87,18 +91,75 @@ def copy_warehouse(
         connection.close()
 
 
-def _parts(connection: duckdb.DuckDBPyConnection, rows: str) -> list[str]:
+def _sorted_by(connection: duckdb.DuckDBPyConnection, rows: str) -> list[str]:
+    """Columns of a table in the order that its rows are sorted by; surrogate keys come last.
+
+    They are hashes: sorted by them, what is asked for together (a patient's reads) lies far apart,
+    and a large table takes a third more room.
+    """
+    names = [name for name, *_ in connection.execute(f"describe {rows}").fetchall()]
+    return [f'"{name}"' for name in sorted(names, key=lambda name: name.endswith("_key"))]
+
+
+def _parts(
+    connection: duckdb.DuckDBPyConnection, rows: str, columns: Sequence[str], grouped_by: int = 0
+) -> list[str]:
     """Conditions that cut a table into parts that sort one after the other.
 
-    What a sort spills takes several times the room of the table; so only a part of it does. The
-    cuts are drawn from a sample, by as many leading columns as tell its parts apart.
+    What a sort spills takes several times the room of the table; so only a part of it does. Of a
+    view over many tables a part asks one of them: DuckDB holds memory for each table that it sorts
+    from, and does not let go of it.
+
+    Args:
+        connection: has the table or view.
+        rows: its name.
+        columns: those that it is sorted by.
+        grouped_by: how many of the first of them tell apart the tables that a view is made of; 0
+            of a table.
     """
-    ((count,),) = connection.execute(f"select count(*) from {rows}").fetchall()
+    leading, others = columns[:grouped_by], columns[grouped_by:]
+    groups = connection.execute(
+        f"select {''.join(f'{column}::varchar, ' for column in leading)} count(*) from {rows} "
+        "group by all order by all"
+    ).fetchall()
+    return [
+        cut
+        for *values, count in groups
+        for cut in _cuts(
+            connection,
+            rows,
+            " and ".join(map(_is, leading, values)) or "true",
+            count,
+            others,
+            others[0] if grouped_by else "rowid",
+        )
+    ]
+
+
+def _cuts(
+    connection: duckdb.DuckDBPyConnection,
+    rows: str,
+    group: str,
+    count: int,
+    columns: Sequence[str],
+    sampled_by: str,
+) -> list[str]:
+    """Conditions that cut the rows of a group into parts of about the same size.
+
+    The cuts are drawn from a sample, by as many leading columns as tell its parts apart.
+
+    Args:
+        connection: has the table or view.
+        rows: its name.
+        group: condition of the group.
+        count: rows of the group.
+        columns: those that it is sorted by.
+        sampled_by: what the sample is drawn by.
+    """
     wanted = math.ceil(count / _SORTED_AT_ONCE)
     if wanted < 2:
-        return ["true"]
-    columns = [f'"{name}"' for name, *_ in connection.execute(f"describe {rows}").fetchall()]
-    sampled = f"from {rows} where hash(rowid) % {max(1, count // _SAMPLED)} = 0"
+        return [group]
+    sampled = f"from {rows} where {group} and hash({sampled_by}) % {max(1, count // _SAMPLED)} = 0"
     bounds: list[tuple[str | None, ...]] = []
     for width in range(1, len(columns) + 1):
         leading = columns[:width]
@@ -106,54 +167,50 @@ def _parts(connection: duckdb.DuckDBPyConnection, rows: str) -> list[str]:
             f"select {', '.join(f'{column}::varchar' for column in leading)} {sampled} "
             f"order by {', '.join(leading)}"
         ).fetchall()
-        at = (drawn[len(drawn) * part // wanted] for part in range(1, wanted))
+        at = (drawn[len(drawn) * part // wanted] for part in range(1, wanted) if drawn)
         bounds = [bound for bound in dict.fromkeys(at) if bound != drawn[0]]
         if len(bounds) == wanted - 1:
             break
-    starts = [_stands_at_or_after(leading, bound) for bound in bounds]
     return [
-        f"{start} and not {end}"
-        for start, end in zip(["true", *starts], [*starts, "false"], strict=True)
+        " and ".join([group, *_bounded(columns, start, end)])
+        for start, end in zip([None, *bounds], [*bounds, None], strict=True)
     ]
+
+
+def _bounded(
+    columns: Sequence[str],
+    start: Sequence[str | None] | None,
+    end: Sequence[str | None] | None,
+) -> Iterator[str]:
+    """Conditions that a row is sorted neither before a start nor at or after an end.
+
+    Where the end has a value in the first column, that column alone is compared beside: a scan
+    passes over the blocks whose least and greatest values lie outside.
+    """
+    if end and end[0] is not None:
+        if start:
+            yield f"{columns[0]} >= '{escaped(start[0] or '')}'"
+        yield f"{columns[0]} <= '{escaped(end[0])}'"
+    if start:
+        yield _stands_at_or_after(columns, start)
+    if end:
+        yield f"not {_stands_at_or_after(columns, end)}"
 
 
 def _stands_at_or_after(columns: Sequence[str], bound: Sequence[str | None]) -> str:
     """Condition that a row is not sorted before a bound, nulls being last; it is never null."""
     column, value = columns[0], bound[0]
-    quoted = "null" if value is None else f"'{escaped(value)}'"
-    same = f"{column} is not distinct from {quoted}"
-    if len(columns) > 1:
+    same = _is(column, value)
+    if len(bound) > 1:
         same = f"{same} and {_stands_at_or_after(columns[1:], bound[1:])}"
-    after = [] if value is None else [f"{column} is null", f"{column} > {quoted}"]
+    after = [] if value is None else [f"{column} is null", f"{column} > '{escaped(value)}'"]
     return "(" + " or ".join([*after, same]) + ")"
 
 
-@contextlib.contextmanager
-def _as_table(
-    connection: duckdb.DuckDBPyConnection, target: Path, schema: str, table: str
-) -> Iterator[str]:
-    """What to read a table or view of the work database from while it is sorted.
-
-    A view over many tables is written down first, in a file of its own: DuckDB holds memory for
-    each of the tables while it sorts them, and does not let go of it.
-    """
-    name = f'{schema}."{table}"'
-    ((is_view,),) = connection.execute(
-        "select count(*) from duckdb_views() "
-        "where database_name = 'work' and schema_name = ? and view_name = ?",
-        [schema, table],
-    ).fetchall()
-    if not is_view:
-        yield f"work.{name}"
-        return
-    scratch = target.with_name(f"{target.name}.view")
-    connection.execute(f"attach '{escaped(scratch)}' as scratch")
-    try:
-        connection.execute(f"create table scratch.rows as select * from work.{name}")
-        yield "scratch.rows"
-    finally:
-        connection.execute("detach scratch")
-        scratch.unlink(missing_ok=True)
+def _is(column: str, value: str | None) -> str:
+    """Condition that a column has a value; it is never null."""
+    quoted = "null" if value is None else f"'{escaped(value)}'"
+    return f"{column} is not distinct from {quoted}"
 
 
 def _tables(

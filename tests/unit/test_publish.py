@@ -67,7 +67,7 @@ def test_a_large_table_is_sorted_in_parts_that_follow_one_another(
     with duckdb.connect(str(tmp_path / "work.duckdb")) as connection:
         sizes = [
             connection.execute(f"select count(*) from core.facts where {part}").fetchall()[0][0]
-            for part in publish._parts(connection, "core.facts")
+            for part in publish._parts(connection, "core.facts", ["first_column", "n"])
         ]
         assert len(sizes) == 7
         assert sum(sizes) == 2000
@@ -85,6 +85,71 @@ def test_a_large_table_is_sorted_in_parts_that_follow_one_another(
     in_parts = rows(tmp_path / "parts.duckdb", "core.facts")
     assert len(in_parts) == 2000
     assert in_parts == rows(tmp_path / "whole.duckdb", "core.facts")
+
+
+def test_a_view_over_many_tables_is_sorted_one_of_them_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with duckdb.connect(str(tmp_path / "work.duckdb")) as connection:
+        connection.execute(
+            """
+            create schema quality;
+            create schema staging;
+            create table staging.a as
+            select md5((n // 3)::varchar) as k, n from range(700) as t (n);
+            create table staging.b as
+            select md5(n::varchar) as k, n % 9 as n from range(90) as t (n);
+            create view quality.sources as
+            select 'b' as source, k, n from staging.b union all
+            select 'a' as source, k, n from staging.a union all
+            select null as source, 'it''s' as k, n from staging.b;
+            """
+        )
+    publish.copy_warehouse(tmp_path / "work.duckdb", tmp_path / "whole.duckdb")
+    monkeypatch.setattr(publish, "_SORTED_AT_ONCE", 300)
+    monkeypatch.setattr(publish, "_SAMPLED", 100)
+    monkeypatch.setattr(publish, "_GROUPED_BY", {"quality.sources": 1})
+    with duckdb.connect(str(tmp_path / "work.duckdb")) as connection:
+        parts = [
+            connection.execute(
+                "select count(*), count(distinct coalesce(source, '')) "
+                f"from quality.sources where {part}"
+            ).fetchall()[0]
+            for part in publish._parts(connection, "quality.sources", ["source", "k", "n"], 1)
+        ]
+    assert [tables for _, tables in parts] == [1, 1, 1, 1, 1]
+    assert sum(count for count, _ in parts) == 880
+    assert max(count for count, _ in parts) < 400
+    publish.copy_warehouse(tmp_path / "work.duckdb", tmp_path / "parts.duckdb")
+    in_parts = rows(tmp_path / "parts.duckdb", "quality.sources")
+    assert len(in_parts) == 880
+    assert in_parts == rows(tmp_path / "whole.duckdb", "quality.sources")
+
+
+def test_surrogate_keys_are_sorted_by_last(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "work.duckdb")) as connection:
+        connection.execute(
+            "create schema core; create table core.facts as select * from "
+            "(values ('9', 'b', 1), ('7', 'a', 2), ('8', 'a', 2)) as t (lesion_key, lesion_id, n)"
+        )
+    publish.copy_warehouse(tmp_path / "work.duckdb", tmp_path / "warehouse.duckdb")
+    assert rows(tmp_path / "warehouse.duckdb", "core.facts") == [
+        ("7", "a", 2),
+        ("8", "a", 2),
+        ("9", "b", 1),
+    ]
+
+
+def test_an_empty_table_is_published_too(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "work.duckdb")) as connection:
+        connection.execute("create schema core; create table core.facts (k text, n int)")
+        connection.execute(
+            "create schema quality; create view quality.record_sources as "
+            "select k as source, k as form, n from core.facts"
+        )
+    publish.copy_warehouse(tmp_path / "work.duckdb", tmp_path / "warehouse.duckdb")
+    assert rows(tmp_path / "warehouse.duckdb", "core.facts") == []
+    assert rows(tmp_path / "warehouse.duckdb", "quality.record_sources") == []
 
 
 def test_parquet_has_rows_in_the_order_of_the_warehouse(work: Path, tmp_path: Path) -> None:
