@@ -30,6 +30,7 @@ _MEANING = {
     "never_null": "The columns of {table} that are never blank are filled in every row.",
     "values_within": "The columns of {table} that have a list of values hold no other.",
     "holds": "Each row of {table} keeps every condition.",
+    "every_record_once": "{table} has one row for each record of its form.",
     "relationships": "Each row of {table} points to a row that is there.",
 }
 """What is true where a test that several tables share passes."""

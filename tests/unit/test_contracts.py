@@ -124,9 +124,6 @@ def test_the_page_names_every_column_with_its_meaning_in_both_languages(
     assert forms_page.keys() == contracts.keys()
     for source, contract in contracts.items():
         listed = {header for spec in contract.file_specs() for header in spec.headers}
-        if contract.layout == "redcap":
-            # They tell instruments apart; REDCap fills them in by itself.
-            listed -= {"redcap_event_name", "redcap_repeat_instrument"}
         for header in listed:
             assert f"<code>{header}</code>" in forms_page[source], (source, header)
         for form in contract.forms.values():
@@ -157,10 +154,15 @@ def test_the_page_has_every_code_that_a_column_may_have(forms_page: dict[str, st
 
 def test_the_page_says_how_each_source_writes(forms_page: dict[str, str]) -> None:
     for source, said in {
-        "eortc": ("diameter in mm, like 12,5", "date, like 31/12/2019", "semicolon"),
+        "eortc": (
+            "diameter in mm, like 13",
+            "number, like 12,5",
+            "date, like 31/12/2019",
+            "semicolon",
+        ),
         "jcog": (
-            "diameter in cm, like 12.5",
-            "2019/12/31 or R1.12.31",
+            "diameter in cm, like 1.3 (13 mm)",
+            "2019/12/31 or R1.12.31; day not known: 2019/12 or 2019/12/--",
             "CP932 (Shift_JIS)",
             "未実施",
         ),

@@ -67,7 +67,7 @@ def clone(
     for name in ("dbt_project.yml", "analyses", "seeds", "macros", "models"):
         source = builds.PROJECT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
-    for folder in ("build", "build/earlier"):
+    for folder in ("build", "build/earlier", "demo-build", "demo-earlier"):
         (tmp_path / folder).mkdir()
         for name in ("warehouse.duckdb", "manifest.json"):
             shutil.copy(Path(published["out"]) / name, tmp_path / folder)

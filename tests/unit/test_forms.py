@@ -13,6 +13,7 @@ import jinja2
 import pytest
 
 from dlm.contracts import Contract, Form, load_contracts
+from dlm.contracts.page import write_forms_page
 
 PROJECT = Path(__file__).resolve().parents[2]
 CONTRACTS = load_contracts()
@@ -134,3 +135,13 @@ def test_days_as_excel_counts_them() -> None:
         f"select {iso} from (select unnest(?::varchar[]) as said)", [list(serials)]
     )
     assert [row[0] for row in read.fetchall()] == list(serials.values())
+
+
+def test_sites_are_told_which_words_for_missing_mean_not_done(tmp_path: Path) -> None:
+    write_forms_page(tmp_path / "forms.html", PROJECT / "seeds" / "reference" / "ref_codelists.csv")
+    page = (tmp_path / "forms.html").read_text(encoding="utf-8")
+    words = {
+        word for source in CONTRACTS for word in call("source_habits", source)["not_done_codes"]
+    }
+    assert words == {"ND", "未実施"}, "the page says so of these"
+    assert "ND, and 未実施 of JCOG, in the verdict mean that the examination was not done" in page

@@ -17,7 +17,7 @@ deaths as (
 
 -- The cut-off, or the last day on which anybody was seen.
 data_cut as (
-    select {{ cutoff_date() or 'max(last_contact_date_lower)' }} as data_cut
+    select max({{ cutoff_date() or 'last_contact_date_lower' }}) as data_cut
     from staged
 )
 

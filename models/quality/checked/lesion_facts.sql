@@ -4,8 +4,8 @@ with
 
 lesions as (
     {{ staged_records('lesion', [
-        'lesion_id', 'record_key', 'payload_hash', 'segment', 'baseline_size_mm',
-        'baseline_date', 'baseline_date_lower', 'baseline_date_upper',
+        'source', 'lesion_id', 'record_key', 'payload_hash', 'segment', 'baseline_date',
+        'baseline_date_lower',
     ]) }}
 ),
 
@@ -47,29 +47,38 @@ contested as (
 ),
 
 -- Of conflicting records core keeps the one with the greatest hash; so does this.
-of_lesions as (
-    {%- set facts = [
-        'segment', 'baseline_size_mm', 'baseline_date', 'baseline_date_lower',
-        'baseline_date_upper',
-    ] %}
+conflicting as (
     select
         lesions.lesion_id,
-        {%- for fact in facts %}
-        lesions.{{ fact }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        lesions.segment,
+        lesions.baseline_date,
+        lesions.baseline_date_lower,
+        row_number() over (
+            partition by lesions.lesion_id
+            order by lesions.payload_hash || lesions.source desc
+        ) as standing
+    from lesions
+    inner join contested on lesions.record_key = contested.record_key
+    where lesions.lesion_id is not null
+),
+
+of_lesions as (
+    select
+        lesions.lesion_id,
+        lesions.segment,
+        lesions.baseline_date,
+        lesions.baseline_date_lower
     from lesions
     left join contested on lesions.record_key = contested.record_key
     where lesions.lesion_id is not null and contested.record_key is null
     union all
     select
-        lesions.lesion_id,
-        {%- for fact in facts %}
-        max_by(lesions.{{ fact }}, lesions.payload_hash) as {{ fact }}{{ ',' if not loop.last }}
-        {%- endfor %}
-    from lesions
-    inner join contested on lesions.record_key = contested.record_key
-    where lesions.lesion_id is not null
-    group by lesions.lesion_id
+        lesion_id,
+        segment,
+        baseline_date,
+        baseline_date_lower
+    from conflicting
+    where standing = 1
 ),
 
 of_dispositions as (
@@ -148,12 +157,12 @@ of_reads as (
 ),
 
 -- What local readers of CT say, in the order of readers: the lowest number of an exam is that of
--- its first reader.
+-- its first reader. An end is put to an id, so that R1 comes before R10.
 local_sayings as (
     select
         reader_id,
         verdict,
-        row_number() over (order by coalesce(reader_id, '~') || verdict, reader_id) as place
+        row_number() over (order by coalesce('1' || reader_id || chr(1), '2'), verdict) as place
     from judged_reads
     where is_local_ct
     group by reader_id, verdict
@@ -190,10 +199,8 @@ select
 
     ---------- at baseline
     of_lesions.segment,
-    of_lesions.baseline_size_mm,
     of_lesions.baseline_date,
     of_lesions.baseline_date_lower,
-    of_lesions.baseline_date_upper,
 
     ---------- accepted reads
     coalesce(derived.is_operated, false) as is_operated,

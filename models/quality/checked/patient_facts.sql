@@ -4,8 +4,8 @@ with
 
 registrations as (
     {{ staged_records('registration', [
-        'patient_id', 'consent_date_lower', 'chemo_start_date_lower', 'chemo_start_date_upper',
-        'chemo_end_date_lower', 'withdrawal_date_upper',
+        'patient_id', 'consent_date_lower', 'chemo_start_date_upper', 'chemo_end_date_lower',
+        'withdrawal_date_upper',
     ]) }}
 ),
 
@@ -19,8 +19,7 @@ reads as (
 
 surgeries as (
     {{ staged_records('surgery', [
-        'patient_id', 'stage', 'planned_stages', 'performed', 'surgery_date', 'surgery_date_lower',
-        'surgery_date_upper',
+        'patient_id', 'performed', 'surgery_date', 'surgery_date_lower', 'surgery_date_upper',
     ]) }}
 ),
 
@@ -36,8 +35,8 @@ visits as (
 
 outcomes as (
     {{ staged_records('outcome', [
-        'patient_id', 'last_contact_date', 'last_contact_date_lower', 'last_contact_date_upper',
-        'death_date', 'death_date_lower', 'death_date_upper', 'vital_status',
+        'patient_id', 'last_contact_date', 'last_contact_date_upper', 'death_date',
+        'death_date_upper',
     ]) }}
 ),
 
@@ -45,7 +44,6 @@ of_registrations as (
     select
         patient_id,
         min(consent_date_lower) as consent_date_lower,
-        min(chemo_start_date_lower) as chemo_start_date_lower,
         max(chemo_start_date_upper) as chemo_start_date_upper,
         max(chemo_end_date_lower) as chemo_end_date_lower,
         min(withdrawal_date_upper) as withdrawal_date_upper
@@ -58,7 +56,6 @@ of_lesions as (
     select
         patient_id,
         count(distinct lesion_no) as n_lesion_records,
-        min(lesion_no) as lowest_lesion_no,
         max(lesion_no) as highest_lesion_no
     from lesions
     group by patient_id
@@ -83,12 +80,9 @@ of_outcomes as (
     select
         patient_id,
         min(death_date) as death_date,
-        min(death_date_lower) as death_date_lower,
         max(death_date_upper) as death_date_upper,
         max(last_contact_date) as last_contact_date,
-        max(last_contact_date_lower) as last_contact_date_lower,
-        max(last_contact_date_upper) as last_contact_date_upper,
-        max(vital_status) as vital_status
+        max(last_contact_date_upper) as last_contact_date_upper
     from outcomes
     group by patient_id
 ),
@@ -160,22 +154,18 @@ patients as (
 
 select
     patients.patient_id,
-    of_registrations.patient_id is not null as is_registered,
 
     ---------- registration
     of_registrations.consent_date_lower,
-    of_registrations.chemo_start_date_lower,
     of_registrations.chemo_start_date_upper,
     of_registrations.chemo_end_date_lower,
     of_registrations.withdrawal_date_upper,
 
     ---------- lesions
     coalesce(of_lesions.n_lesion_records, 0) as n_lesion_records,
-    of_lesions.lowest_lesion_no,
     of_lesions.highest_lesion_no,
 
     ---------- operations
-    coalesce(of_surgeries.first_surgery_date is not null, false) as is_operated,
     of_surgeries.first_surgery_date,
     of_surgeries.first_surgery_date_lower,
     of_surgeries.first_surgery_date_upper,
@@ -189,12 +179,9 @@ select
     of_visits.last_imaging_date,
     of_visits.last_imaging_date_upper,
     of_outcomes.last_contact_date,
-    of_outcomes.last_contact_date_lower,
     of_outcomes.last_contact_date_upper,
     of_outcomes.death_date,
-    of_outcomes.death_date_lower,
-    of_outcomes.death_date_upper,
-    of_outcomes.vital_status
+    of_outcomes.death_date_upper
 from patients
 left join of_registrations on patients.patient_id = of_registrations.patient_id
 left join of_lesions on patients.patient_id = of_lesions.patient_id

@@ -14,11 +14,16 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
-from dlm.contracts import Column, Contract, load_contracts, redcap_fields
+from dlm.contracts import REDCAP_COLUMNS, Column, Contract, load_contracts, redcap_fields
 from dlm.wording import Text, wording
 
 Codes = Mapping[tuple[str, str], list[tuple[str, Text]]]
-_DATES = {"dmy": "31/12/2019", "mdy": "12/31/2019", "ymd": "2019/12/31"}
+_DATES = {
+    "dmy": ("31/12/2019", "12/2019", "--/12/2019"),
+    "mdy": ("12/31/2019", "12/2019", "12/--/2019"),
+    "ymd": ("2019/12/31", "2019/12", "2019/12/--"),
+}
+"""A date in each order; then one whose day is not known, in two ways."""
 _DELIMITERS = {
     ";": Text("semicolon ;", "セミコロン ;"),
     ",": Text("comma ,", "コンマ ,"),
@@ -36,7 +41,7 @@ class Line:
         meaning: what it is.
         holds: how its cells are written.
         codes: values it may have, with what each means.
-        required: whether a file without it is refused.
+        required: whether no cell may be blank.
         in_key: whether it tells one record of the form from another.
     """
 
@@ -89,6 +94,7 @@ def _told(contract: Contract, codes: Codes) -> dict[str, object]:
     return {
         "source": contract.source,
         "export": f"{contract.source}/{contract.file}.csv" if contract.file else None,
+        "own_columns": REDCAP_COLUMNS,
         "encodings": [_encoding(name) for name in contract.encodings],
         "delimiter": _DELIMITERS.get(contract.delimiter, Text(*2 * (contract.delimiter,))),
         "missing": contract.missing_codes,
@@ -135,8 +141,9 @@ def _holds(contract: Contract, column: Column) -> Text:
     if column.checkbox:
         return Text("1 where ticked, 0 where not", "選択時は 1、それ以外は 0")
     if column.type == "size":
+        size = f"1{contract.decimal_mark}3 (13 mm)" if contract.size_unit == "cm" else "13"
         unit = contract.size_unit
-        return Text(f"diameter in {unit}, like {number}", f"径（{unit}）、例 {number}")
+        return Text(f"diameter in {unit}, like {size}", f"径（{unit}）、例 {size}")
     if column.type == "decimal":
         return Text(f"number, like {number}", f"数値、例 {number}")
     if column.type == "date":
@@ -145,10 +152,11 @@ def _holds(contract: Contract, column: Column) -> Text:
 
 
 def _date(contract: Contract) -> Text:
-    example = _DATES[contract.date_order]
-    en, ja = f"date, like {example}", f"日付、例 {example}"
+    whole, *partial = _DATES[contract.date_order]
+    en, ja = f"date, like {whole}", f"日付、例 {whole}"
     if contract.eras:
         en, ja = f"{en} or R1.12.31", f"{ja}、R1.12.31（元号可）"
     if contract.excel_serials:
         en, ja = f"{en}, or as Excel counts days", f"{ja}、Excelの日数も可"
+    en, ja = f"{en}; day not known: {' or '.join(partial)}", f"{ja}。日が不明：{'、'.join(partial)}"
     return Text(en, ja)
