@@ -254,7 +254,7 @@ def _of_scale(found: list[Found]) -> Iterator[Line]:
     checked, derived = together("rules", "Great Expectations"), together("staging", "core")
     yield _line("scale", "rules and Great Expectations", checked, "staging and core", derived)
     pandas = "pandas, clean forms in memory, derivation alone"
-    what = "staging to concordance, one core"
+    what = "staging to concordance, core seconds reckoned from the rate"
     yield _line("scale", what, on_one_core("DuckDB"), pandas, on_one_core("pandas"))
     if "Spark" in found[0]["records_per_second_and_core"]:
         yield _line("scale", what, on_one_core("DuckDB"), "a Spark session", on_one_core("Spark"))

@@ -7,7 +7,7 @@ import hashlib
 import importlib.metadata
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -274,7 +274,7 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
         checks, drawn, computed = (answers.get(helper) or helper.answer() for helper in helpers)
         _add_check_results(candidate, checks["results"])
         failed = _add_statistics(candidate, computed["tables"])
-        _refuse_broken(checks, places.work)
+        _refuse_broken(checks, places.work, lambda: _keep_findings(places, options, basis))
         console.step("Report and publication")
         drawer.ask(request | {"database": str(candidate), "task": "report", "out": str(prepared)})
         if pace.one_by_one:
@@ -381,10 +381,20 @@ def _keep_findings(places: Places, options: Options, basis: Basis) -> None:
         snapshots.record(prepared)
 
 
-def _refuse_broken(checks: dict[str, Any], work: Path) -> None:
+def _refuse_broken(
+    checks: dict[str, Any], work: Path, keep: Callable[[], None] = lambda: None
+) -> None:
     """Stop where an expectation could not run, or found what no query is open about.
 
     What the rule in SQL found too has passed the gate: it is waived, or its records are left out.
+
+    Args:
+        checks: what the checker answered.
+        work: the work database.
+        keep: keeps what was found, before it stops.
+
+    Raises:
+        BlockedError: an expectation is broken; lists those that are.
     """
     connection = engine.connect(work, read_only=True)
     try:
@@ -399,9 +409,12 @@ def _refuse_broken(checks: dict[str, Any], work: Path) -> None:
         if status == "error" or rule_id not in answered_for
     ]
     if broken:
+        keep()
         raise BlockedError(
             "blocking expectations failed; nothing was published:\n"
             + "\n".join(f"  {line}" for line in broken)
+            + "\nhave the records they name corrected and delivered again; where one could not "
+            "run, send this text to those who maintain the project"
         )
 
 

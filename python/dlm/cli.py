@@ -678,6 +678,7 @@ def _bench(options: argparse.Namespace) -> int:
             raise UsageError(f"--{name} is a whole number from 1")
     if (options.seed or 0) < 0:
         raise UsageError("--seed is a whole number from 0")
+    seed = 1 if options.seed is None else options.seed
     if options.what == "all":
         from dlm.bench_table import every
 
@@ -712,14 +713,12 @@ def _bench(options: argparse.Namespace) -> int:
     if options.what == "scale":
         from dlm.scale_bench import scale
 
-        return scale(
-            options.scale or 200, options.seed or 1, options.json, with_spark=options.with_spark
-        )
+        return scale(options.scale or 200, seed, options.json, with_spark=options.with_spark)
 
     if options.what == "synth":
         from dlm.synth_bench import synth
 
-        return synth(options.scale or 200, options.seed or 1, options.json)
+        return synth(options.scale or 200, seed, options.json)
 
     from dlm.bench import load, overhead, parity
 

@@ -18,12 +18,10 @@ import duckdb
 from dlm import engine
 from dlm.contracts import Column, Contract, FileSpec, Form
 from dlm.scratch import scratch_folder
+from dlm.sql_text import literal, plain, plain_id, quoted
 
 Fill = Callable[[duckdb.DuckDBPyConnection], object]
 """Loads one state of the deliveries into schema raw of an empty database."""
-_WIDE = "".join(chr(0xFF01 + n) for n in range(94))
-_WIDE += "\u3000\u00a0\u2002\u2003\u2007\u2009\u202f\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
-_PLAIN = "".join(chr(0x21 + n) for n in range(94)) + "       -------"
 _ERAS = (
     ("令和|R", 2018, "2019-05-01", "9999"),
     ("平成|H", 1988, "1989-01-08", "2019-04-30"),
@@ -108,8 +106,8 @@ def two_states(
         connection = engine.connect(folder / "compared.duckdb")
         try:
             for name in ("before", "after"):
-                path = str(folder / f"{name}.duckdb").replace("'", "''")
-                connection.execute(f"attach '{path}' as {name} (read_only)")
+                path = literal(folder / f"{name}.duckdb")
+                connection.execute(f"attach {path} as {name} (read_only)")
             yield connection
         finally:
             connection.close()
@@ -318,7 +316,7 @@ def _records(contract: Contract, form: Form) -> str:
     return (
         f"create table {_table(contract, form)} as "
         f"with written as (select _file as file, _line as line, {written} "
-        f"from raw.{_quoted(spec.raw_table)} where {_rows_of(contract, form)}), "
+        f"from raw.{quoted(spec.raw_table)} where {_rows_of(contract, form)}), "
         f"read as ({_staged('written', steps)}) "
         f"select concat_ws('|', {key}) as record_key, {patient} as patient, "
         f"cast({lesion} as varchar) as lesion, {content} as content, "
@@ -356,10 +354,10 @@ def _rows_of(contract: Contract, form: Form) -> str:
 def _as_written(column: Column, headers: tuple[str, ...]) -> str:
     """A column's text; of a checkbox the codes that are ticked."""
     if not column.checkbox:
-        return _quoted(column.header)
+        return quoted(column.header)
     ticked = [header for header in headers if header.startswith(f"{column.header}___")]
     codes = ", ".join(
-        f"case when trim({_quoted(header)}) = '1' then '{header.split('___')[1]}' end"
+        f"case when trim({quoted(header)}) = '1' then '{header.split('___')[1]}' end"
         for header in ticked
     )
     return f"concat_ws('+', {codes})"
@@ -446,7 +444,7 @@ def _date_stages(text: str, name: str, contract: Contract) -> list[tuple[str, st
 
 def _named(name: str, kind: str, contract: Contract) -> str:
     """SQL of a cell of a key: an id that is said to be missing is one that is not there."""
-    missing = ", ".join(_literal(code) for code in contract.missing_codes)
+    missing = ", ".join(literal(code) for code in contract.missing_codes)
     said = f"case when {_read(name)} not in ({missing}) then {_read(name)} end"
     return said if kind == "id" else _read(name)
 
@@ -455,27 +453,9 @@ def _read(name: str) -> str:
     return f"read_{name}"
 
 
-def plain(text: str) -> str:
-    """SQL of a text with full-width characters, spaces and hyphens made plain; blank is null."""
-    return f"nullif(trim(translate({text}, {_literal(_WIDE)}, {_literal(_PLAIN)})), '')"
-
-
-def plain_id(text: str) -> str:
-    """SQL of an id from its plain text: in capitals, a long-vowel mark read as the hyphen meant."""
-    return f"upper(replace({text}, 'ー', '-'))"
-
-
 def _joined(parts: list[str]) -> str:
     return "concat_ws('|', " + ", ".join(f"coalesce({part}, '')" for part in parts) + ")"
 
 
 def _text(name: str) -> str:
     return f"text_{name}"
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -24,15 +24,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dlm import engine, store
 from dlm.changes import find_changes
-from dlm.compare import plain, plain_id
 from dlm.console import Console
 from dlm.contracts import Contract, FileSpec, load_contracts
 from dlm.contracts.check import dictionary_changes, dictionary_records
 from dlm.errors import DeliveryRefused, DlmError, Problem, UsageError
 from dlm.manifest import manifest_text, read_manifest, tellable
-from dlm.reading import InPlace, LoadedFile, Piece, create_view, quoted, read_file, stem_of
+from dlm.reading import InPlace, LoadedFile, Piece, create_view, read_file, stem_of
 from dlm.reading.store import create_table
 from dlm.scratch import scratch_folder
+from dlm.sql_text import plain, plain_id, quoted
 
 if TYPE_CHECKING:
     import duckdb

@@ -21,8 +21,8 @@ from dlm.contracts import load_contracts
 from dlm.deliveries import load_raw, parse_until, stored_files
 from dlm.errors import BlockedError, DlmError, UsageError
 from dlm.project import Places
-from dlm.publish import escaped
 from dlm.scratch import scratch_folder
+from dlm.sql_text import escaped
 
 RECORD_COLUMNS = (
     "source", "form", "record_key", "patient_id", "lesion_id", "change", "column", "old", "new",

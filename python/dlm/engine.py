@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlm.errors import DlmError, UsageError
+from dlm.sql_text import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -162,10 +163,10 @@ def connect(
     if limit := share(part):
         connection.execute(f"set memory_limit = '{limit}'")
     if beside or str(database) != ":memory:" or os.environ.get(TEMP):
-        folder = str(spill_folder(beside or Path(database))).replace("'", "''")
+        folder = literal(spill_folder(beside or Path(database)))
         # Connections of one process to one file share a folder; it stays where one has used it.
         with contextlib.suppress(duckdb.NotImplementedException):
-            connection.execute(f"set temp_directory = '{folder}'")
+            connection.execute(f"set temp_directory = {folder}")
     return connection
 
 

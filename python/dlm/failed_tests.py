@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 
 from dlm import engine
+from dlm.sql_text import literal
 
 SHOWN = 10
 """Rows told of one test."""
@@ -73,7 +74,7 @@ def data_test(node: Any) -> DataTest:
         if metadata.name == "values_within":
             sql = _rows_of(
                 {
-                    column: f'"{column}" not in ({", ".join(map(_literal, allowed))})'
+                    column: f'"{column}" not in ({", ".join(map(literal, allowed))})'
                     for column, allowed in given["values"].items()
                 }
             )
@@ -82,13 +83,9 @@ def data_test(node: Any) -> DataTest:
 
 def _rows_of(conditions: Mapping[str, str]) -> str:
     return " union all ".join(
-        f"select {_literal(column)} as broken_column, * from {{relation}} where {condition}"
+        f"select {literal(column)} as broken_column, * from {{relation}} where {condition}"
         for column, condition in conditions.items()
     )
-
-
-def _literal(text: Any) -> str:
-    return "'" + str(text).replace("'", "''") + "'"
 
 
 def offending_rows(work: Path, test: DataTest) -> tuple[list[str], int]:

@@ -24,6 +24,7 @@ from dlm.macros import CONFIDENCE_LEVEL, render
 from dlm.marts import Row, rows
 from dlm.query import neutralise
 from dlm.scratch import scratch_folder
+from dlm.sql_text import literal, quoted
 
 DAYS_PER_MONTH = 30.4375
 UNITS = {"days": 1.0, "weeks": 7.0, "months": DAYS_PER_MONTH, "years": 12 * DAYS_PER_MONTH}
@@ -243,7 +244,7 @@ def _read_source(
         if not published.is_file():
             raise DlmError(f"there is no warehouse at {published}; make one with: dlm build")
         try:
-            connection.execute(f"attach {_literal(str(published))} as published (read_only)")
+            connection.execute(f"attach {literal(str(published))} as published (read_only)")
         except duckdb.Error as error:
             wrong = engine.unreadable(error, published)
             raise DlmError(wrong or f"{published} cannot be read: {error}") from None
@@ -296,9 +297,9 @@ def _csv_reader(path: Path) -> str:
             f"{path}: the first line does not name each column once (capitals do not tell names "
             "apart)"
         )
-    columns = ", ".join(f"{_literal(name)}: 'varchar'" for name in names)
+    columns = ", ".join(f"{literal(name)}: 'varchar'" for name in names)
     return (
-        f"read_csv(?, auto_detect = false, header = true, delim = {_literal(delimiter)},"
+        f"read_csv(?, auto_detect = false, header = true, delim = {literal(delimiter)},"
         f" quote = '\"', escape = '\"', columns = {{{columns}}})"
     )
 
@@ -357,14 +358,14 @@ def _event(column: str, kind: str) -> str:
 
     A file of text has its Booleans as R and pandas write them: TRUE and FALSE, True and False.
     """
-    quoted = _quoted(column)
+    name = quoted(column)
     if kind == "BOOLEAN":
-        return f"cast({quoted} as double)"
+        return f"cast({name} as double)"
     if not _has_numbers(kind):
         raise UsageError(f"{column} is {kind}, neither 0 and 1 nor Boolean")
     if not kind.startswith(("VARCHAR", "ENUM")):
         return _number(column, kind)
-    word = f"lower(trim(cast({quoted} as varchar)))"
+    word = f"lower(trim(cast({name} as varchar)))"
     number = _number(column, kind)
     return f"case {word} when 'true' then 1.0 when 'false' then 0.0 else {number} end"
 
@@ -374,10 +375,10 @@ def _has_numbers(kind: str) -> bool:
 
 
 def _number(column: str, kind: str) -> str:
-    quoted = _quoted(column)
+    name = quoted(column)
     if not kind.startswith(("VARCHAR", "ENUM")):
-        return f"cast({quoted} as double)"
-    text = f"trim(cast({quoted} as varchar))"
+        return f"cast({name} as double)"
+    text = f"trim(cast({name} as varchar))"
     return f"case when regexp_full_match({text}, '{_DECIMAL}') then try_cast({text} as double) end"
 
 
@@ -421,7 +422,7 @@ _SAME_TIMES = """
 def _label(column: str | None) -> str:
     if column is None:
         return f"'{ALL}'"
-    return f"nullif(trim(cast({_quoted(column)} as varchar)), '')"
+    return f"nullif(trim(cast({quoted(column)} as varchar)), '')"
 
 
 def _refuse_bad_records(connection: duckdb.DuckDBPyConnection, request: Request) -> None:
@@ -650,11 +651,3 @@ def _short(value: Any) -> str:
     if value is None:
         return ""
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _quoted(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -34,5 +34,4 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    survival.warm_up()
-    serve(handle)
+    serve(handle, survival.warm_up)

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from dlm import engine
+from dlm.sql_text import literal
 
 TOLERANCE = 1e-9
 """Largest difference of two doubles, relative where they are beyond one."""
@@ -48,8 +49,7 @@ def compare(first: Path, second: Path) -> list[TableParity]:
     connection = engine.connect(beside=first, part=engine.MAIN_SHARE)
     try:
         for name, path in (("a", first), ("b", second)):
-            escaped = str(path).replace("'", "''")
-            connection.execute(f"attach '{escaped}' as {name} (read_only)")
+            connection.execute(f"attach {literal(path)} as {name} (read_only)")
         tables = connection.execute(
             "select distinct schema_name, table_name from duckdb_tables() "
             "where database_name in ('a', 'b') and list_contains(?, schema_name) order by all",
@@ -81,7 +81,7 @@ def _compare_table(connection: duckdb.DuckDBPyConnection, schema: str, table: st
     others = [column for column in columns[0] if column not in (*doubles, *left_out)]
     order = ", ".join(f'"{column}" nulls last' for column in [*others, *doubles])
     unequal = {
-        column: _doubles_differ(column)
+        column: doubles_differ(f'x."{column}"', f'y."{column}"')
         if column in doubles
         else f'x."{column}" is distinct from y."{column}"'
         for column in columns[0]
@@ -120,9 +120,11 @@ def _columns(
     )
 
 
-def _doubles_differ(column: str) -> str:
-    left, right = f'x."{column}"', f'y."{column}"'
-    return (
-        f"(({left} is null) <> ({right} is null) or coalesce(abs({left} - {right}) > {TOLERANCE} "
-        f"* greatest(1, abs({left}), abs({right})), false))"
-    )
+def doubles_differ(left: str, right: str) -> str:
+    """SQL condition that two doubles differ by more than `TOLERANCE`; it is never null.
+
+    A null, an infinity or NaN is equal to itself alone.
+    """
+    near = f"abs({left} - {right}) <= {TOLERANCE} * greatest(1, abs({left}), abs({right}))"
+    finite = f"isfinite({left}) and isfinite({right})"
+    return f"({left} is distinct from {right} and not coalesce({finite} and {near}, false))"

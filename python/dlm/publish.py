@@ -21,6 +21,7 @@ import duckdb
 
 from dlm import engine, store
 from dlm.errors import DlmError
+from dlm.sql_text import escaped, literal
 
 Progress = Callable[[int, int, str], None]
 PUBLISHED_SCHEMAS = ("reference", "core", "marts", "quality", "stats")
@@ -92,10 +93,10 @@ def copy_warehouse(
 
 
 def _sorted_by(connection: duckdb.DuckDBPyConnection, rows: str) -> list[str]:
-    """Columns of a table in the order that its rows are sorted by; surrogate keys come last.
+    """Columns of a table in the order that its rows are sorted by; keys (`*_key`) come last.
 
-    They are hashes: sorted by them, what is asked for together (a patient's reads) lies far apart,
-    and a large table takes a third more room.
+    Those that stand first in a table are hashes: sorted by them, what is asked for together (a
+    patient's reads) lies far apart, and a large table takes a third more room.
     """
     names = [name for name, *_ in connection.execute(f"describe {rows}").fetchall()]
     return [f'"{name}"' for name in sorted(names, key=lambda name: name.endswith("_key"))]
@@ -209,8 +210,7 @@ def _stands_at_or_after(columns: Sequence[str], bound: Sequence[str | None]) -> 
 
 def _is(column: str, value: str | None) -> str:
     """Condition that a column has a value; it is never null."""
-    quoted = "null" if value is None else f"'{escaped(value)}'"
-    return f"{column} is not distinct from {quoted}"
+    return f"{column} is not distinct from {'null' if value is None else literal(value)}"
 
 
 def _tables(
@@ -267,8 +267,7 @@ def comment_on(
 ) -> None:
     """Describe a table or column, unless there is nothing to say."""
     if text:
-        quoted = text.replace("'", "''")
-        connection.execute(f"comment on {kind} {name} is '{quoted}'")
+        connection.execute(f"comment on {kind} {name} is {literal(text)}")
 
 
 @dataclass(frozen=True)
@@ -442,8 +441,3 @@ def put_in_place(prepared: Path, out: Path, names: Sequence[str]) -> None:
             os.fsync(handle)
             os.close(handle)
     shutil.rmtree(retired, ignore_errors=True)
-
-
-def escaped(text: str | Path) -> str:
-    """A text or path as it stands between quotes in SQL."""
-    return str(text).replace("'", "''")

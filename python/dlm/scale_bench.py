@@ -22,10 +22,11 @@ import pandas as pd
 from dlm import deliveries, engine, warehouse
 from dlm.errors import DlmError, UsageError
 from dlm.history import write_history
+from dlm.parity import doubles_differ
 from dlm.project import Places, find_places, import_path
-from dlm.publish import escaped
 from dlm.scratch import scratch_folder
 from dlm.spark import missing_parts, run_on_spark
+from dlm.sql_text import escaped
 from dlm.synthetic import draw_trial, registered
 from dlm.synthetic.streaming import stream_trial
 from dlm.synthetic.truth import derive
@@ -33,7 +34,6 @@ from dlm.workflow import inputs
 from dlm.workflow.standing import Known
 
 ASSETS = Path(__file__).parent / "assets"
-TOLERANCE = 1e-9
 _ROOM_A_PATIENT = 30_000
 """Bytes a patient that the benchmark takes: trial, store, work database, floor, spilled data."""
 _PANDAS_TRIALS = 20
@@ -328,10 +328,7 @@ def differences(work: Path, floor_database: Path) -> list[str]:
                     continue
                 unlike = f"a.{column} is distinct from b.{column}"
                 if kind == "DOUBLE":
-                    unlike = (
-                        f"({unlike}) and coalesce(abs(a.{column} - b.{column}) > {TOLERANCE} "
-                        f"* greatest(1, abs(a.{column})), true)"
-                    )
+                    unlike = doubles_differ(f"a.{column}", f"b.{column}")
                 differing = connection.execute(
                     f"select count(*) from built.{table} as a full join floor.{name} as b "
                     f"using ({keys}) where {unlike}"

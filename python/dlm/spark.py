@@ -26,6 +26,7 @@ from dlm import engine
 from dlm.errors import DlmError
 from dlm.publish import comment_on
 from dlm.scratch import private_folder
+from dlm.sql_text import literal
 from dlm.warehouse import NodeOutcome, NodeProgress, close_dbt, run_dbt
 
 INPUT_SCHEMAS = ("raw", "reference")
@@ -143,7 +144,7 @@ def _main() -> None:
     job = json.loads(sys.stdin.read())
     project, cache, data = Path(job["project"]), Path(job["cache"]), Path(job["data"])
     target: str = job["target"]
-    os.environ["DLM_SPARK_RESULTS"] = (data / "results").as_uri()
+    os.environ["DLM_SPARK_RESULTS"] = _location(data / "results")
     with _session(data) if target == SESSION else contextlib.nullcontext():
         _register(project, cache, target, data / "inputs", job["tables"])
         outcomes = run_dbt(
@@ -165,6 +166,11 @@ def _say(content: dict[str, Any]) -> None:
         print(_SAID + json.dumps(content), flush=True)
 
 
+def _location(folder: Path) -> str:
+    """A folder as Spark wants it: it takes an escaped URI's %20 for letters of the name."""
+    return f"file:///{folder.resolve().as_posix().lstrip('/')}"
+
+
 def _data_folder(work: Path) -> Path:
     """Where inputs and results lie; a cluster elsewhere needs a folder that it sees too."""
     shared = os.environ.get("DLM_SPARK_DATA")
@@ -181,8 +187,8 @@ def _write_inputs(work: Path, folder: Path) -> dict[str, list[str]]:
             "where list_contains(?, table_schema) order by all",
             [list(INPUT_SCHEMAS)],
         ).fetchall():
-            file = str(folder / f"{schema}.{table}.parquet").replace("'", "''")
-            connection.execute(f"copy {schema}.\"{table}\" to '{file}' (format parquet)")
+            file = literal(folder / f"{schema}.{table}.parquet")
+            connection.execute(f'copy {schema}."{table}" to {file} (format parquet)')
             tables.setdefault(schema, []).append(table)
     finally:
         connection.close()
@@ -202,7 +208,7 @@ def _session(data: Path) -> Iterator[None]:
         "spark.driver.memory": os.environ.get("DLM_SPARK_MEMORY", "3g"),
         "spark.local.dir": str(private_folder() if os.environ.get(engine.TEMP) else data / "temp"),
         "spark.sql.catalogImplementation": "in-memory",
-        "spark.sql.warehouse.dir": (data / "results").as_uri(),
+        "spark.sql.warehouse.dir": _location(data / "results"),
         "spark.sql.shuffle.partitions": str(2 * cores),
         "spark.sql.session.timeZone": "UTC",
         # Grows with the power of a query's aliases: minutes of planning for one staging model.
@@ -227,7 +233,7 @@ def _register(
 ) -> None:
     from dbt.cli.main import dbtRunner
 
-    arguments = json.dumps({"location": inputs.as_uri(), "tables": tables})
+    arguments = json.dumps({"location": _location(inputs), "tables": tables})
     result = dbtRunner().invoke(
         [
             "run-operation", "register_inputs", "--args", arguments,
@@ -260,10 +266,9 @@ def _read_results(work: Path, results: Path, manifest: Path, outcomes: list[Node
             schema, table = node["schema"], node["name"]
             files = results / table / "*.parquet"
             connection.execute(f"create schema if not exists {schema}")
-            escaped = str(files).replace("'", "''")
             try:
                 connection.execute(
-                    f"create table {schema}.\"{table}\" as select * from read_parquet('{escaped}')"
+                    f'create table {schema}."{table}" as from read_parquet({literal(files)})'
                 )
             except duckdb.Error as error:
                 raise DlmError(

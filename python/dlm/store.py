@@ -189,8 +189,9 @@ def locked(state: Path) -> Iterator[None]:
     """Hold the store's lock, so that one command writes at a time; clears what a killed one left.
 
     Raises:
-        DlmError: another command holds it for a minute, or the store cannot be written to: no
-            room, no right. The store is then as it was.
+        DlmError: another command holds it for a minute; or the store cannot be written to (no
+            room, no right), or a file outside it that the command needs is gone. The store is then
+            as it was.
     """
     try:
         _make_folder(state)
@@ -204,7 +205,18 @@ def locked(state: Path) -> Iterator[None]:
             f"another command is writing to {state}; wait for it to end and try again"
         ) from None
     except OSError as error:
-        raise cannot_write(state, error) from error
+        raise (_cannot_use(error, state) or cannot_write(state, error)) from error
+
+
+def _cannot_use(error: OSError, state: Path) -> DlmError | None:
+    """What to tell the user where a file outside the store is to blame, say a delivered one."""
+    name = error.filename
+    if not isinstance(name, (str, Path)) or Path(name).absolute().is_relative_to(state.absolute()):
+        return None
+    return DlmError(
+        f"cannot read or write {name}: {error.strerror}; nothing was changed in {state}: see that "
+        "its disk or network drive is there, then try again"
+    )
 
 
 def cannot_write(where: Path, error: OSError) -> DlmError:

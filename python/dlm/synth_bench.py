@@ -13,8 +13,8 @@ from pathlib import Path
 from dlm import engine
 from dlm.errors import DlmError, UsageError
 from dlm.project import find_places, import_path
-from dlm.publish import escaped
 from dlm.scratch import scratch_folder
+from dlm.sql_text import escaped
 from dlm.synthetic import STREAMED_FROM, registered
 from dlm.synthetic.streaming import BYTES_A_PATIENT
 

@@ -20,7 +20,7 @@ from dlm.errors import DlmError
 from dlm.failed_tests import DataTest, data_test
 
 _LARGE = 10**9
-"""Bytes of loaded records from which models are built one after the other, memory permitting."""
+"""Bytes of loaded records from which models are built one by one where no memory limit is set."""
 _LARGE_SHARES = ((0.05, None), (0.15, 2))
 """Share of the memory allowed that loaded records may take, and the models built at once then.
 

@@ -101,7 +101,13 @@ class Worker:
         line = self._process.stdout.readline()
         if not line:
             raise self._died(self._process)
-        answer: dict[str, Any] = json.loads(line)
+        try:
+            answer: dict[str, Any] = json.loads(line)
+        except json.JSONDecodeError:
+            raise DlmError(
+                f"helper process {self._module} answered in words of a library that it imports; "
+                "install the versions of requirements.lock and build again"
+            ) from None
         if "blocked" in answer:
             raise BlockedError(answer["blocked"])
         if "error" in answer:
@@ -118,13 +124,21 @@ class Worker:
         return DlmError(f"helper process {self._module} ended with exit code {code}")
 
 
-def serve(handle: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+def serve(
+    handle: Callable[[dict[str, Any]], dict[str, Any]],
+    prepare: Callable[[], object] = lambda: None,
+) -> None:
     """Answer requests on standard input until it closes; used by worker modules.
 
     What a library prints goes to standard error, so that it cannot spoil an answer.
+
+    Args:
+        handle: makes an answer of a request.
+        prepare: what is done before the first request comes: slow imports.
     """
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    prepare()
     for line in sys.stdin:
         request = json.loads(line)
         try:

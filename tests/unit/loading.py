@@ -13,8 +13,9 @@ import duckdb
 
 from dlm.contracts import Contract, FileSpec, load_contracts
 from dlm.errors import Problem
-from dlm.reading import LoadedFile, quoted, read_file
+from dlm.reading import LoadedFile, read_file
 from dlm.reading.store import create_table
+from dlm.sql_text import quoted
 
 
 @dataclass

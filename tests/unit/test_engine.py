@@ -213,7 +213,8 @@ def test_a_helper_process_says_what_is_missing_too(tmp_path: Path) -> None:
     program = (
         "import duckdb; from dlm.workers import serve\n"
         "def handle(request): raise duckdb.OutOfMemoryException('failed to allocate data')\n"
-        "serve(handle)"
+        "def prepare(): print('a library says hello')\n"
+        "serve(handle, prepare)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -223,7 +224,16 @@ def test_a_helper_process_says_what_is_missing_too(tmp_path: Path) -> None:
         check=True,
     )
     assert "memory is too small" in json.loads(done.stdout)["error"]
+    assert "a library says hello" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_helper_process_that_answers_in_other_words_is_named(tmp_path: Path) -> None:
+    (tmp_path / "chatty.py").write_text("print('a library says hello')", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+        with Worker("chatty") as worker, pytest.raises(DlmError, match="helper process chatty"):
+            worker.answer()
 
 
 def test_what_is_made_in_memory_spills_beside_its_file_and_not_where_one_stands(

@@ -377,6 +377,8 @@ OWN, OTHER = "eortc/EU01/alpha.csv", "eortc/EU02/alpha.csv"
         ({OWN: "ID;X\nEU01-001;a\nEU02-001;b\n"}, "other_site", f"{OWN}, line 3: "),
         ({OWN: 'ID;X\nEU01-001;a\n"EU02-001";b\n'}, "other_site", f"{OWN}, line 3: "),
         ({OWN: "ID;X\nＥＵ０１ー001;a\n"}, None, ""),
+        ({OWN: "ID;X\neu01\u2010001;a\n\u3000EU01\u2212002\u00a0;b\n"}, None, ""),
+        ({OWN: "ID;X\nEU02\u2010001;a\n"}, "other_site", f"{OWN}, line 2: "),
         ({"eortc/eu01/alpha.csv": "ID;X\nEU01-001;a\n"}, None, ""),
         ({"eortc/EU09/alpha.csv": "ID;X\n"}, "unknown_site", "EU09"),
         ({"eortc/Smith John/alpha.csv": "ID;X\n"}, "unknown_site", "a name that may be"),

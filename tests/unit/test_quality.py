@@ -17,8 +17,9 @@ import duckdb
 import offline
 import pytest
 
+from dlm.build import _refuse_broken
 from dlm.engine import SIDE_SHARE
-from dlm.errors import DlmError
+from dlm.errors import BlockedError, DlmError
 from dlm.quality.checks import CheckResult, CheckRun, check_suites, run_expectations
 from dlm.quality.page import write_page
 from dlm.quality.suites import Expectation, Suite, load_suites
@@ -505,6 +506,30 @@ def test_the_worker_answers_in_one_line_each_and_ends_with_its_input(
     assert (tmp_path / "quality/index.html").is_file()
     assert (tmp_path / "quality/data_docs/index.html").is_file()
     assert "leaked" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("rule", "status", "stops"),
+    [("DV01", "fail", True), ("SU02", "fail", False), ("SU02", "error", True)],
+)
+def test_a_broken_expectation_stops_a_build_unless_a_query_answers_for_it(
+    rule: str, status: str, stops: bool, tmp_path: Path
+) -> None:
+    work = tmp_path / "work.duckdb"
+    with duckdb.connect(str(work)) as connection:
+        connection.execute(
+            "create schema quality; create table quality.queries as select * from "
+            "(values ('SU02', 'waived'), ('DV01', 'resolved')) as t (rule_id, state)"
+        )
+    checks = {"blocking": [f"{rule} broke"], "blocking_rules": [[rule, status]]}
+    kept: list[str] = []
+    if not stops:
+        _refuse_broken(checks, work, lambda: kept.append("findings"))
+        assert kept == []
+        return
+    with pytest.raises(BlockedError, match=rf"{rule} broke\nhave the records they name corrected"):
+        _refuse_broken(checks, work, lambda: kept.append("findings"))
+    assert kept == ["findings"]
 
 
 def test_a_failing_worker_stops_the_build_also_after_a_rest(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import functools
 import hashlib
 import json
@@ -34,6 +35,16 @@ from dlm.project import import_path
 BROKEN_RUNS = Path(__file__).with_name("broken_runs.py")
 FIRST, SECOND, THIRD = date(2021, 1, 1), date(2021, 2, 1), date(2021, 3, 1)
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks and signals differ")
+
+
+def test_a_delivery_whose_drive_goes_away_is_told_apart_from_a_full_store(tmp_path: Path) -> None:
+    state, sent = tmp_path / "state", tmp_path / "stick" / "read.csv"
+    lost = r"cannot read or write \S*read\.csv: .*network drive"
+    with pytest.raises(DlmError, match=lost), store.locked(state):
+        store.keep(state, sent, "0" * 64)
+    full = r"cannot write to \S*state: No space left"
+    with pytest.raises(DlmError, match=full), store.locked(state):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
 
 @pytest.fixture(autouse=True)

@@ -44,11 +44,14 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-if __name__ == "__main__":
+def _prepare() -> None:
     prepare()
     # The imported library is millions of objects that the collector would walk again and again.
     gc.freeze()
+
+
+if __name__ == "__main__":
     try:
-        serve(handle)
+        serve(handle, _prepare)
     finally:
         gc.unfreeze()  # else DuckDB reports what was frozen as leaked

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dlm.reading.in_place import InPlace, Piece, create_view
 from dlm.reading.reader import SUFFIXES, LoadedFile, read_file, stem_of
-from dlm.reading.store import PROVENANCE, quoted
+from dlm.reading.store import PROVENANCE
 
 __all__ = [
     "PROVENANCE",
@@ -20,7 +20,6 @@ __all__ = [
     "LoadedFile",
     "Piece",
     "create_view",
-    "quoted",
     "read_file",
     "stem_of",
 ]

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from dlm.contracts import FileSpec
 from dlm.reading.parquet import is_text
-from dlm.reading.store import quoted
+from dlm.sql_text import literal, quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -145,8 +145,8 @@ def create_view(
             lines = ", ".join(map(str, piece.found.repeated))
             without = f" where {_ROW} not in ({lines})"
         selects.append(
-            f"select {columns}, {_literal(piece.delivery_id)} as _delivery_id, "
-            f"{_literal(piece.name)} as _file, {_ROW} as _line, "
+            f"select {columns}, {literal(piece.delivery_id)} as _delivery_id, "
+            f"{literal(piece.name)} as _file, {_ROW} as _line, "
             f"md5(concat_ws(chr(31), {', '.join(_columns(spec))})) as _record_hash "
             f"from {_file(piece.path)}{without}"
         )
@@ -163,8 +163,4 @@ def _columns(spec: FileSpec) -> list[str]:
 def _file(path: Path) -> str:
     # What means several files in a pattern stands for itself in brackets.
     place = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path.resolve()))
-    return f"read_parquet({_literal(place)}, file_row_number = true, hive_partitioning = false)"
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return f"read_parquet({literal(place)}, file_row_number = true, hive_partitioning = false)"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from dlm.reading.header import Header, known_share, match_header
 from dlm.reading.in_place import InPlace
 from dlm.reading.privacy import PrivacyGate
 from dlm.reading.store import store
+from dlm.sql_text import id_made_plain
 
 if TYPE_CHECKING:
     import duckdb
@@ -417,7 +417,7 @@ class _Reading:
             return
         column = batch.column(self.patient).cast(pa.string())
         for patient in pc.unique(column).to_pylist():
-            plain = unicodedata.normalize("NFKC", patient).strip().upper().replace("ー", "-")
+            plain = id_made_plain(patient)
             if plain and plain.split("-")[0] != self.site_id:
                 raise refused(
                     self.loaded.name,

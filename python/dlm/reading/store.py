@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from dlm.contracts import FileSpec
+from dlm.sql_text import quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -151,8 +152,3 @@ def _hashed(spec: FileSpec, escape: bool) -> str:
 def _one(connection: duckdb.DuckDBPyConnection, query: str, values: list[str]) -> int:
     row = connection.execute(query, values).fetchone()
     return int(row[0]) if row else 0
-
-
-def quoted(name: str) -> str:
-    """An identifier for SQL."""
-    return '"' + name.replace('"', '""') + '"'

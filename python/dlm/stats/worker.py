@@ -42,5 +42,4 @@ def handle(request: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    stats.analyses()
-    serve(handle)
+    serve(handle, stats.analyses)

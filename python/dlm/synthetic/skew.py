@@ -8,7 +8,7 @@ import duckdb
 
 from dlm.contracts import load_contracts
 from dlm.deliveries import write_delivery_manifest
-from dlm.publish import escaped
+from dlm.sql_text import escaped
 
 _OF_LESIONS = ("lesion", "read", "pathology", "disposition")
 """Forms of one lesion a record; all other records are about the patient."""

@@ -17,7 +17,8 @@ import duckdb
 from dlm import engine
 from dlm.errors import DlmError, UsageError
 from dlm.project import Places
-from dlm.publish import escaped, read_manifest
+from dlm.publish import read_manifest
+from dlm.sql_text import escaped
 
 CHECKED = "checked.duckdb"
 """What was found last and not published."""

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from dlm import engine, store
 from dlm.errors import BlockedError, DlmError, UsageError
 from dlm.project import Places
-from dlm.publish import escaped, read_manifest
+from dlm.publish import read_manifest
+from dlm.sql_text import escaped
 from dlm.workflow import gate, log
 from dlm.workflow.account import Account, current_account
 from dlm.workflow.standing import Known, Lock, Standing, standing

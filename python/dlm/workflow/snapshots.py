@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlm import engine, store
 from dlm.errors import DlmError
-from dlm.publish import escaped
+from dlm.sql_text import escaped
 from dlm.workflow import log
 from dlm.workflow.account import Account, current_account
 from dlm.workflow.standing import Standing, standing
