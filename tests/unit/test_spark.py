@@ -72,7 +72,7 @@ def test_spark_and_duckdb_make_equal_tables_of_the_seeds(
 
     Data tests would say of equal tables what they said on DuckDB; `dlm bench parity` runs them too.
     """
-    folder = tmp_path / "DREAM trial, 試験"
+    folder = tmp_path / "DREAM trial 試験"
     folder.mkdir()
     on_duckdb, on_spark = Path(published["out"]) / "work.duckdb", folder / "work.duckdb"
     copy_schema(on_duckdb, on_spark, "raw")
