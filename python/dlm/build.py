@@ -204,7 +204,8 @@ def _alone_in(out: Path) -> Iterator[None]:
         duckdb.TransactionException,
         duckdb.OutOfMemoryException,
     ) as error:
-        missing = engine.explained(error, out / "work.duckdb")
+        work = out / "work.duckdb"
+        missing = engine.explained(error, work) or engine.held_elsewhere(error, work)
         if missing:
             raise DlmError(f"{missing}; what was published before is untouched") from error
         raise DlmError(

@@ -215,11 +215,18 @@ def unreadable(error: Exception, database: Path, again: str = "dlm build") -> st
             f"{database} is damaged or no DuckDB database ({message.splitlines()[0]}); "
             f"make it anew with: {again}"
         )
-    if "lock on file" in folded:
-        return f"{database} is open for writing in another program; close that and ask again"
+    if in_use := held_elsewhere(error, database):
+        return in_use
     if "permission denied" in folded:
         return f"{database} may not be read by this account; ask who made it for the right to"
     return None
+
+
+def held_elsewhere(error: BaseException, database: Path) -> str | None:
+    """What to do where an error means that another program has a file open; None where none has."""
+    if "lock on file" not in str(error).casefold():
+        return None
+    return f"{database} is open in another program that may write to it; close that and try again"
 
 
 def told_size(size: float) -> str:

@@ -173,9 +173,10 @@ def run_dbt(
         close_dbt()
     runs: list[Any] | None = getattr(result.result, "results", None)
     if runs is None:
-        missing = engine.explained(result.exception, work) if result.exception else None
+        error = result.exception
+        known = error and (engine.explained(error, work) or engine.held_elsewhere(error, work))
         raise DlmError(
-            missing
+            known
             or f"dbt could not run: {result.exception}\nits log is in {cache / 'logs' / 'dbt.log'}"
         ) from result.exception
     return [

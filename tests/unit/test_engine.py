@@ -14,6 +14,7 @@ import duckdb
 import pytest
 
 from dlm import deliveries, engine
+from dlm.build import _alone_in
 from dlm.contracts import load_contracts
 from dlm.errors import DlmError, UsageError
 from dlm.scratch import scratch_folder
@@ -198,6 +199,23 @@ def test_errors_of_others_say_what_is_missing_too(
     java = "java.lang.OutOfMemoryError: Java heap space"
     assert "DLM_SPARK_MEMORY" in str(engine.explained(java, work))
     assert engine.explained(OSError(errno.EACCES, "Permission denied", "x"), work) is None
+
+
+def test_a_work_database_that_another_program_has_open_is_named(tmp_path: Path) -> None:
+    work = tmp_path / "work.duckdb"
+    program = (
+        "import duckdb, sys\n"
+        "held = duckdb.connect(sys.argv[1]); print(flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(work)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        said = r"work\.duckdb is open in another program .* try again; what was published before"
+        with pytest.raises(DlmError, match=said), _alone_in(tmp_path):
+            engine.connect(work)
+        holder.kill()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals differ")
