@@ -444,9 +444,10 @@ def _date_stages(text: str, name: str, contract: Contract) -> list[tuple[str, st
 
 def _named(name: str, kind: str, contract: Contract) -> str:
     """SQL of a cell of a key: an id that is said to be missing is one that is not there."""
+    if kind != "id" or not contract.missing_codes:
+        return _read(name)
     missing = ", ".join(literal(code) for code in contract.missing_codes)
-    said = f"case when {_read(name)} not in ({missing}) then {_read(name)} end"
-    return said if kind == "id" else _read(name)
+    return f"case when {_read(name)} not in ({missing}) then {_read(name)} end"
 
 
 def _read(name: str) -> str:

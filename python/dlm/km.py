@@ -233,24 +233,24 @@ def _read_source(
     """Make the table `given`: the source with row_, its records counted from 1."""
     path = Path(source)
     suffix = path.suffix.lower()
-    parameters = [str(path)]
     query = ""
     if suffix in (".csv", ".parquet"):
         if not path.is_file():
             raise UsageError(f"there is no file {source}")
-        relation = "read_parquet(?)" if suffix == ".parquet" else _csv_reader(path)
+        is_parquet = suffix == ".parquet"
+        relation = f"read_parquet({literal(path)})" if is_parquet else _csv_reader(path)
     elif _QUERY.match(source):
         published = warehouse()
         if not published.is_file():
             raise DlmError(f"there is no warehouse at {published}; make one with: dlm build")
         try:
-            connection.execute(f"attach {literal(str(published))} as published (read_only)")
+            connection.execute(f"attach {literal(published)} as published (read_only)")
         except duckdb.Error as error:
             wrong = engine.unreadable(error, published)
             raise DlmError(wrong or f"{published} cannot be read: {error}") from None
         connection.execute("use published")
         connection.execute("set enable_external_access = false")
-        query, parameters = source.strip().rstrip(";"), []
+        query = source.strip().rstrip(";")
         relation = f"(\n{query}\n)"
     else:
         raise UsageError(f"{source!r} is neither a query nor a .csv or .parquet file")
@@ -262,8 +262,7 @@ def _read_source(
             if twice:
                 raise UsageError(f"the query names more than one column {', '.join(twice)}")
         connection.execute(
-            f"create temp table given as select row_number() over () as row_, * from {relation}",
-            parameters,
+            f"create temp table given as select row_number() over () as row_, * from {relation}"
         )
     except duckdb.Error as error:
         wrong = engine.unreadable(error, warehouse()) if query else None
@@ -299,7 +298,8 @@ def _csv_reader(path: Path) -> str:
         )
     columns = ", ".join(f"{literal(name)}: 'varchar'" for name in names)
     return (
-        f"read_csv(?, auto_detect = false, header = true, delim = {literal(delimiter)},"
+        f"read_csv({literal(path)}, auto_detect = false, header = true,"
+        f" delim = {literal(delimiter)},"
         f" quote = '\"', escape = '\"', columns = {{{columns}}})"
     )
 
@@ -510,8 +510,8 @@ def _estimates(connection: duckdb.DuckDBPyConnection, request: Request) -> Estim
             for row in rows(
                 connection,
                 "select grp, time_value as time, n_risk, n_event, n_censor, survival, std_err,"
-                " ci_lower, ci_upper from curve where conf_type = ? order by grp, time_value",
-                request.conf_type,
+                f" ci_lower, ci_upper from curve where conf_type = '{request.conf_type}'"
+                " order by grp, time_value",
             )
         ],
     )
@@ -533,7 +533,7 @@ def _summary_rows(connection: duckdb.DuckDBPyConnection, request: Request) -> li
         ),
 
         held as (
-            select grp, {across} from landmarks where conf_type = ? group by grp
+            select grp, {across} from landmarks where conf_type = '{request.conf_type}' group by grp
         )
 
         select
@@ -547,13 +547,14 @@ def _summary_rows(connection: duckdb.DuckDBPyConnection, request: Request) -> li
             means.horizon as rmst_horizon,
             followup.quantile as followup_median
         from sizes
-        inner join medians on sizes.grp = medians.grp and medians.conf_type = ?
-        inner join followup on sizes.grp = followup.grp and followup.conf_type = ?
+        inner join medians on sizes.grp = medians.grp
+            and medians.conf_type = '{request.conf_type}'
+        inner join followup on sizes.grp = followup.grp
+            and followup.conf_type = '{request.conf_type}'
         inner join held on sizes.grp = held.grp
         inner join means on sizes.grp = means.grp
         order by sizes.grp
         """,
-        *[request.conf_type] * 3,
     )
 
 

@@ -11,7 +11,8 @@ Row = dict[str, Any]
 
 def rows(connection: duckdb.DuckDBPyConnection, sql: str, *parameters: object) -> list[Row]:
     """Run one query and return its rows, each keyed by column name."""
-    cursor = connection.execute(sql, list(parameters))
+    # DuckDB 1.5 imports pandas for a list of parameters, be it empty.
+    cursor = connection.execute(sql, list(parameters) or None)
     names = [column[0] for column in cursor.description or []]
     return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
 

@@ -184,7 +184,7 @@ select
     case when visits.visit_no = 3 then 'at_spot' end as recurrence_place,
     case when visits.visit_no = 3 then patients.surgery_date + visits.days - 4 end
         as recurrence_date,
-    null as later_treatment, null::date as later_treatment_date,
+    null::varchar as later_treatment, null::date as later_treatment_date,
     patients.patient_id || '|' || visits.visit_no || '|' as record_key
 from core.dim_patient as patients
 cross join (values (1, 90), (2, 270), (3, 540)) as visits (visit_no, days);

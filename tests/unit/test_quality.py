@@ -39,22 +39,24 @@ STAMP = Stamp(
 def trial(database: str) -> duckdb.DuckDBPyConnection:
     """What the expectations look at of a plain build, in memory: the first sites of each source."""
     connection = duckdb.connect()
-    connection.execute(f"attach '{database}' as built (read_only)")
+    # DuckDB 1.5 finds what a view is made of under the name of its file alone.
+    built = Path(database).stem
+    connection.execute(f"attach '{database}' as {built} (read_only)")
     tables = connection.execute(
         "select table_schema, table_name from information_schema.tables "
-        "where table_catalog = 'built' and (table_schema in ('staging', 'core') "
+        f"where table_catalog = '{built}' and (table_schema in ('staging', 'core') "
         "or table_name in ('rule_expectations', 'rule_results')) order by all"
     ).fetchall()
     for schema, table in tables:
         connection.execute(f"create schema if not exists {schema}")
-        connection.execute(f"create table {schema}.{table} as from built.{schema}.{table}")
+        connection.execute(f"create table {schema}.{table} as from {built}.{schema}.{table}")
         columns = connection.table(f"{schema}.{table}").columns
         if "patient_id" in columns and table != "dim_patient":
             connection.execute(
                 f"create or replace table {schema}.{table} as "
                 f"from {schema}.{table} where regexp_matches(patient_id, '0[1-3]-')"
             )
-    connection.execute("detach built")
+    connection.execute(f"detach {built}")
     return connection
 
 

@@ -157,12 +157,12 @@ of_reads as (
 ),
 
 -- What local readers of CT say, in the order of readers: the lowest number of an exam is that of
--- its first reader. An end is put to an id, so that R1 comes before R10.
+-- its first reader.
 local_sayings as (
     select
         reader_id,
         verdict,
-        row_number() over (order by coalesce('1' || reader_id || chr(1), '2'), verdict) as place
+        row_number() over (order by reader_id nulls last, verdict) as place
     from judged_reads
     where is_local_ct
     group by reader_id, verdict
