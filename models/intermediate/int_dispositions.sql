@@ -7,6 +7,7 @@ surgeries as (
         patient_id,
         stage,
         surgery_date,
+        surgery_date_lower,
         is_performed,
         is_counted_stage
     from {{ ref('int_surgeries') }}
@@ -21,6 +22,7 @@ select
     kept.action_reason,
     kept.specimen_id,
     surgeries.surgery_date,
+    surgeries.surgery_date_lower,
     coalesce(surgeries.is_performed, false) as is_performed,
     coalesce(surgeries.is_counted_stage, false) as is_counted_stage,
     kept.record_key,

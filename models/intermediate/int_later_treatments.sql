@@ -26,7 +26,7 @@ further_operations as (
         lesion_id,
         action as treatment,
         surgery_date as treatment_date,
-        surgery_date as treatment_date_lower
+        surgery_date_lower as treatment_date_lower
     from dispositions
     where is_performed and not is_counted_stage and action in ('resected', 'ablated')
 ),

@@ -143,7 +143,8 @@ undated_events as (
         patient_id,
         paramcd,
         dating,
-        min(description) as description
+        min(description) as description,
+        max(case when kind <> 'death' then 1 else 0 end) = 1 as is_before_death
     from candidates
     where purpose in ('event', 'competing') and adt is null
     group by patient_id, paramcd, dating
@@ -192,6 +193,9 @@ ended as (
     select
         asked.*,
         case
+            -- a recurrence without any date came before the death, which is not the first event then
+            when first_events.kind = 'death' and undated_events.is_before_death
+                then 'undated_event'
             when first_events.purpose is not null then first_events.purpose
             -- an event without any date: the time is not known, and is not that of a censoring
             when undated_events.patient_id is not null then 'undated_event'
