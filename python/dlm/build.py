@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from dlm import __version__, deliveries, engine, publish, spark, store, warehouse
 from dlm.changes import told
+from dlm.clock import day_of_receipt, today
 from dlm.console import Console
 from dlm.errors import BlockedError, DeliveryRefused, DlmError, UsageError
 from dlm.failed_tests import offending_rows
@@ -81,6 +82,7 @@ class Options:
         as_of: only deliveries received by that day, or up to and with that delivery, count;
             'latest' for all of them.
         received: day the deliveries count as received.
+        again: take a delivery anew that the store has, where later ones took its place.
         strict: stop when any record goes to quarantine.
         target: output of dbt's profile that the models run on: duckdb, or one of Spark's.
         exclude_open_s1: publish without the records that have an open S1 query.
@@ -93,6 +95,7 @@ class Options:
     cutoff: date | None = None
     as_of: str | None = None
     received: date | None = None
+    again: bool = False
     strict: bool = False
     target: str = "duckdb"
     exclude_open_s1: bool = False
@@ -431,7 +434,7 @@ def _has_history(places: Places, options: Options, basis: Basis) -> bool:
 
 def _load(places: Places, options: Options, console: Console) -> tuple[list[LoadedFile], Basis]:
     if options.deliveries is not None:
-        received = options.received or date.today()
+        received = day_of_receipt(options.received)
         console.step(f"Taking {options.deliveries} into the store {places.state}")
         receipt = deliveries.receive(
             options.deliveries,
@@ -440,7 +443,9 @@ def _load(places: Places, options: Options, console: Console) -> tuple[list[Load
             options.strict,
             console.detail,
             deliveries.known_sites(places.project),
+            options.again,
         )
+        deliveries.tell(console, receipt.about_delivery, "warning")
         for line in receipt.table().splitlines():
             console.note(line)
         already = "" if receipt.new else " is already in the store"
@@ -510,7 +515,7 @@ def _day_of_judgement(options: Options) -> date:
     """The day by which waivers expire where no --as-of names one: today, or the data cut's."""
     if options.cut and options.cut.judged_on:
         return date.fromisoformat(options.cut.judged_on)
-    return datetime.now(UTC).date()
+    return today()
 
 
 def _run_dbt(

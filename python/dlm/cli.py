@@ -8,7 +8,6 @@ import math
 import os
 import shutil
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 from dlm import __version__
@@ -18,6 +17,7 @@ from dlm.errors import DlmError, UsageError
 from dlm.project import Places, find_places
 from dlm.workflow.commands import add_commands
 
+_AGAIN = "where later deliveries took its place, let it count as received anew"
 _EXIT_CODES = """\
 exit codes:
   0  done
@@ -116,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
         help="build from the deliveries received by DATE, or up to the delivery ID",
     )
     build.add_argument("--received", metavar="DATE", help="day the delivery counts as received")
+    build.add_argument("--again", action="store_true", help=_AGAIN)
     build.add_argument(
         "--exclude-open-s1",
         action="store_true",
@@ -135,6 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     load = add("load", _load, "take a delivery into the store, or refuse it")
     load.add_argument("folder", type=Path, metavar="DIR")
     load.add_argument("--received", metavar="DATE", help="day it counts as received")
+    load.add_argument("--again", action="store_true", help=_AGAIN)
     load.add_argument("--strict", action="store_true", help="refuse if any record is quarantined")
     load.add_argument("--quiet", action="store_true", help="no progress")
 
@@ -315,6 +317,7 @@ def _build(options: argparse.Namespace) -> int:
             cutoff=parse_day(options.cutoff) if options.cutoff else None,
             as_of=options.as_of,
             received=parse_day(options.received) if options.received else None,
+            again=options.again,
             strict=options.strict,
             exclude_open_s1=options.exclude_open_s1,
             for_comparison=options.for_comparison,
@@ -356,11 +359,12 @@ def _own_name() -> str:
 
 def _load(options: argparse.Namespace) -> int:
     from dlm.changes import counted, told
+    from dlm.clock import day_of_receipt
     from dlm.deliveries import known_sites, parse_day, receive, tell
     from dlm.store import changes_of
 
     places = find_places()
-    received = parse_day(options.received) if options.received else datetime.now(UTC).date()
+    received = day_of_receipt(parse_day(options.received) if options.received else None)
     console = Console(options.quiet)
     console.step(f"Reading {options.folder}")
     try:
@@ -371,6 +375,7 @@ def _load(options: argparse.Namespace) -> int:
             options.strict,
             console.detail,
             known_sites(places.project),
+            options.again,
         )
     finally:
         console.end()

@@ -144,6 +144,12 @@ class Receipt:
         """Every record that could not be read."""
         return [problem for file in self.files for problem in file.quarantined]
 
+    @property
+    def about_delivery(self) -> list[Problem]:
+        """Warnings that do not come from reading a file: loading it will not tell them again."""
+        of_files = {warning for file in self.files for warning in file.warnings}
+        return [warning for warning in self.warnings if warning not in of_files]
+
     def table(self) -> str:
         """What became of each file, a line for one."""
         return table_of(self.files)
@@ -166,6 +172,7 @@ def receive(
     strict: bool = False,
     progress: Progress = lambda text: None,
     sites: Mapping[str, Collection[str]] | None = None,
+    again: bool = False,
 ) -> Receipt:
     """Take a delivery into the store after reading every file of it strictly.
 
@@ -176,6 +183,7 @@ def receive(
         strict: refuse the delivery when any record of it goes to quarantine.
         progress: told the file being read and how far it is.
         sites: sites of each source that may have a folder of their own; None for any.
+        again: take a delivery that the store has anew, where later ones took its place.
 
     Raises:
         DeliveryRefused: the manifest or a file is at fault; nothing was stored.
@@ -206,13 +214,15 @@ def receive(
             problems += _unlike_manifest(item.name, shas[item.name], manifest[item.name])
     if problems:
         raise DeliveryRefused(problems, _summary(outcomes), advice=_without(problems, items))
-    delivery_id = hashlib.sha256(
-        "\n".join(f"{name} {sha}" for name, sha in sorted(shas.items())).encode()
-    ).hexdigest()[:16]
     files = [file for _, file in outcomes if isinstance(file, LoadedFile)]
     with store.locked(state):
-        if any(entry["delivery_id"] == delivery_id for entry in store.read_ledger(state)):
-            return Receipt(delivery_id, False, files, warnings)
+        ledger = store.read_ledger(state)
+        known = [entry for entry in ledger if _contents(entry) == shas]
+        if known:
+            replaced = min((_not_in_force(ledger, entry) for entry in known), key=len)
+            if not (again and replaced):
+                return Receipt(known[-1]["delivery_id"], False, files, warnings + replaced)
+        delivery_id = _delivery_id(shas, len(known))
         records = {file.name: file.loaded for file in files}
         stays = {file.name: file.in_place.as_json() for file in files if file.in_place}
         entry: store.Entry = {
@@ -228,25 +238,52 @@ def receive(
                 for item in items
             ],
         }
-        problems = _unlike_earlier(store.read_ledger(state), entry)
+        problems = _unlike_earlier(ledger, entry)
         if problems:
             raise DeliveryRefused(problems, _summary(outcomes), advice=_without(problems, items))
         for item in items:
             store.keep(state, item.path, shas[item.name])
         entry["changes"] = _changes(state, entry)
         store.append(state, entry)
-    return Receipt(delivery_id, True, files, warnings)
+    return Receipt(delivery_id, True, files, warnings + _not_in_force([*ledger, entry], entry))
+
+
+def _contents(entry: store.Entry) -> dict[str, str]:
+    return {file["name"]: file["sha256"] for file in entry["files"]}
+
+
+def _delivery_id(shas: Mapping[str, str], times_before: int) -> str:
+    """Hash of what a delivery holds and, of one received anew, of how often it was before."""
+    lines = [f"{name} {sha}" for name, sha in sorted(shas.items())]
+    if times_before:
+        lines.append(f"received {times_before} times before")
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def _not_in_force(ledger: list[store.Entry], entry: store.Entry) -> list[Problem]:
+    """Files of a delivery whose place those of deliveries received later have."""
+    current = _in_force(store.received_until(ledger, None))
+    problems = []
+    for file in entry["files"]:
+        slot = (file["source"], file["site_id"], file["stem"])
+        holder, _ = current.get(slot) or current[file["source"], None, file["stem"]]
+        if holder["delivery_id"] != entry["delivery_id"]:
+            what = (
+                f"is not in force: delivery {holder['delivery_id']}, received "
+                f"{holder['received']}, has its place; to go back to this one load it with --again"
+            )
+            problems.append(Problem(file["name"], None, None, "not_in_force", what))
+    return problems
 
 
 def _without(problems: Sequence[Problem], items: Sequence[Incoming]) -> str:
     """How to load the files of a delivery that nothing is wrong with; empty where there is none."""
     bad = {problem.file for problem in problems}
-    good = sum(item.name not in bad for item in items)
-    if not good:
+    if all(item.name in bad for item in items if not item.is_dictionary):
         return ""
     return (
         "  Nothing was stored. Have what is named corrected and load the whole folder again; or, "
-        f"to go on with the other {good} file(s), move what is named out of the folder, delete "
+        "to go on with the other files, move what is named out of the folder, delete "
         "its lines from manifest.csv and load the rest. What was in force in its place stays so "
         "until it comes, corrected, as a delivery of its own."
     )

@@ -12,6 +12,7 @@ import duckdb
 import pytest
 from loading import Outcome, read_bytes, workbook
 
+from dlm import clock
 from dlm.changes import told
 from dlm.contracts import Column, Contract, FileSpec, Form, load_contracts, redcap_headers
 from dlm.deliveries import load_raw, parse_day, receive, stored_files, write_delivery_manifest
@@ -216,6 +217,57 @@ def test_loading_the_same_delivery_twice_changes_nothing(
     assert before == {path: path.read_bytes() for path in state.rglob("*") if path.is_file()}
 
 
+def in_force(state: Path) -> dict[str, str]:
+    items, _ = stored_files(state, None)
+    return {item.name: item.path.read_text() for item in items}
+
+
+def test_an_earlier_delivery_comes_back_into_force_only_when_told(
+    tmp_path: Path, small_contract: Contract
+) -> None:
+    state = tmp_path / "state"
+    first = deliver(tmp_path / "1", {ALPHA: "ID;X\nP1;a\n", BETA: "ID;X\n"})
+    second = deliver(tmp_path / "2", {ALPHA: "ID;X\nP1;b\n"})
+    earlier = receive(first, state, date(2021, 1, 1))
+    later = receive(second, state, date(2021, 2, 1))
+    assert not later.warnings
+
+    repeated = receive(first, state, date(2021, 3, 1))
+    assert not repeated.new
+    assert [str(warning) for warning in repeated.about_delivery] == [
+        f"eortc/alpha.csv: is not in force: delivery {later.delivery_id}, received 2021-02-01, has "
+        "its place; to go back to this one load it with --again [not_in_force]"
+    ]
+    assert in_force(state)[ALPHA] == "ID;X\nP1;b\n"
+
+    anew = receive(first, state, date(2021, 3, 1), again=True)
+    assert anew.new and anew.delivery_id != earlier.delivery_id
+    assert in_force(state)[ALPHA] == "ID;X\nP1;a\n"
+    before = (state / "deliveries.jsonl").read_bytes()
+    assert not receive(first, state, date(2021, 3, 2), again=True).new
+    assert (state / "deliveries.jsonl").read_bytes() == before
+
+
+def test_a_delivery_filed_under_an_earlier_day_is_told_not_to_be_in_force(
+    tmp_path: Path, small_contract: Contract
+) -> None:
+    state = tmp_path / "state"
+    receive(deliver(tmp_path / "1", {ALPHA: "ID;X\nP1;a\n"}), state, date(2021, 3, 2))
+    late = receive(deliver(tmp_path / "2", {ALPHA: "ID;X\nP1;b\n"}), state, date(2021, 3, 1))
+    assert late.new
+    assert [warning.code for warning in late.about_delivery] == ["not_in_force"]
+
+
+def test_a_delivery_counts_as_received_on_one_day_whatever_takes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(clock, "today", lambda: date(2021, 3, 1))
+    assert clock.day_of_receipt(None) == date(2021, 3, 1)
+    assert clock.day_of_receipt(date(2021, 3, 2)) == date(2021, 3, 2)
+    with pytest.raises(UsageError, match="2062-03-01 lies ahead; name the day the delivery came"):
+        clock.day_of_receipt(date(2062, 3, 1))
+
+
 def test_a_refused_delivery_leaves_the_store_as_it_was(
     tmp_path: Path, small_contract: Contract
 ) -> None:
@@ -234,7 +286,7 @@ def test_the_files_that_can_be_loaded_are_taken_by_the_way_that_is_told(
     tmp_path: Path, small_contract: Contract
 ) -> None:
     folder = deliver(tmp_path / "1", {ALPHA: "ID;X\nP1;a\n", BETA: "ID;Y\nP1;a\n"})
-    with pytest.raises(DeliveryRefused, match=r"the other 1 file\(s\), move what is named out"):
+    with pytest.raises(DeliveryRefused, match=r"the other files, move what is named out"):
         receive(folder, tmp_path / "state", date(2021, 1, 1))
     (folder / BETA).rename(tmp_path / "beta.csv")
     manifest = (folder / "manifest.csv").read_text().splitlines(keepends=True)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from dlm.clock import today
 from dlm.errors import UsageError
 from dlm.project import Places, find_places
 
@@ -164,11 +164,6 @@ def _add_log(add: Add) -> None:
 def _needs_action(options: argparse.Namespace) -> int:
     options.parser.print_help()
     return 2
-
-
-def today() -> date:
-    """The day of the command (UTC), as the log tells days."""
-    return datetime.now(UTC).date()
 
 
 def _filters(options: argparse.Namespace, default_states: tuple[str, ...]) -> Any:
