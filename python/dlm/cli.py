@@ -172,7 +172,11 @@ def _parser() -> argparse.ArgumentParser:
 
     sql = add("sql", _sql, "ask the published warehouse, read-only")
     sql.add_argument("query", metavar="QUERY", help="one select, or - for standard input")
-    sql.add_argument("--format", choices=["table", "csv", "json", "parquet"], default="table")
+    sql.add_argument(
+        "--format",
+        choices=["table", "csv", "json", "parquet"],
+        help="default: what the name of --out ends in; a table without --out",
+    )
     sql.add_argument("--out", type=Path, metavar="FILE", help="write there instead of printing")
 
     km = add("km", _km, "survival curves and their comparison, of any data")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +25,21 @@ def neutralise(value: Any) -> Any:
     return value
 
 
-def run_query(warehouse: Path, sql: str, form: str, out: Path | None) -> None:
+def run_query(warehouse: Path, sql: str, form: str | None, out: Path | None) -> None:
     """Run one query on the published warehouse.
 
     Args:
         warehouse: published DuckDB file.
         sql: one statement that reads.
-        form: one of FORMATS.
+        form: one of FORMATS; None for what the name of the file says, a table without a file.
         out: file to write; None for standard output (not for parquet).
 
     Raises:
         DlmError: nothing is published, it cannot be read, or the query is wrong.
-        UsageError: Parquet was asked for without a file, or not one thing was asked.
+        UsageError: the format is not known, Parquet was asked for without a file, or not one thing
+            was asked.
     """
+    form = form or _format_of(out)
     if form == "parquet" and out is None:
         raise UsageError("--format parquet needs --out FILE")
     with engine.reading(warehouse) as connection:
@@ -58,6 +61,18 @@ def run_query(warehouse: Path, sql: str, form: str, out: Path | None) -> None:
         except duckdb.Error as error:
             wrong = engine.unreadable(error, warehouse)
             raise DlmError(wrong or f"the query failed: {error}") from None
+
+
+def _format_of(out: Path | None) -> str:
+    if out is None:
+        return "table"
+    form = out.suffix.removeprefix(".").lower()
+    if form not in FORMATS:
+        raise UsageError(
+            f"what to write into {out.name} is not said; add --format, or let the name end in "
+            ".csv, .json or .parquet"
+        )
+    return form
 
 
 def _find_without_schema(connection: duckdb.DuckDBPyConnection) -> None:
@@ -84,26 +99,35 @@ def _write(answer: duckdb.DuckDBPyRelation, form: str, out: Path | None) -> None
     if form == "table" and out is None and _can_draw_tables():
         answer.show(max_rows=10_000, max_width=10_000)
         return
-    columns = answer.columns
-    if form == "table" and out is None:
-        from dlm.listing import print_rows
-
-        records = [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
-        print_rows(records, columns, form)
-        return
+    columns = _told_apart(answer.columns)
     rows = answer.fetchall()
     handle = out.open("w", encoding="utf-8", newline="") if out else sys.stdout
     try:
-        if form == "json":
-            records = [dict(zip(columns, row, strict=True)) for row in rows]
-            json.dump(records, handle, ensure_ascii=False, indent=1, default=str)
-            handle.write("\n")
-        elif form == "csv":
+        if form == "csv":
             writer = csv.writer(handle, lineterminator="\n")
             writer.writerow(neutralise(column) for column in columns)
             writer.writerows([neutralise(value) for value in row] for row in rows)
+            return
+        records = [dict(zip(columns, row, strict=True)) for row in rows]
+        if form == "json":
+            json.dump(records, handle, ensure_ascii=False, indent=1, default=str)
+            handle.write("\n")
         else:
-            handle.write(str(answer) + "\n")
+            from dlm.listing import aligned
+
+            handle.write(aligned(records, columns))
     finally:
         if out:
             handle.close()
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """Names of columns, those that repeat an earlier one numbered, as DuckDB does in a table."""
+    told: list[str] = []
+    for name in names:
+        number, unused = 0, name
+        while unused in told:
+            number += 1
+            unused = f"{name}_{number}"
+        told.append(unused)
+    return told

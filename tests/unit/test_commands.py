@@ -104,6 +104,50 @@ def test_sql_parquet(small_warehouse: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.csv", "a,b\n'=1+1,1\nx,\n"),
+        ("t.JSON", '[\n {\n  "a": "=1+1",\n  "b": 1\n },\n {\n  "a": "x",\n  "b": null\n }\n]\n'),
+    ],
+)
+def test_a_file_is_written_as_its_name_says(
+    small_warehouse: Path, tmp_path: Path, name: str, content: str
+) -> None:
+    target = tmp_path / name
+    assert main(["sql", "from t order by a", "--out", str(target)]) == 0
+    assert target.read_text(encoding="utf-8") == content
+
+
+def test_a_table_is_written_whole(small_warehouse: Path, tmp_path: Path) -> None:
+    target = tmp_path / "t.txt"
+    query = "select i as a, i as b, i as c, i as d, i as e, i as f from range(12000) r (i)"
+    assert main(["sql", query, "--format", "table", "--out", str(target)]) == 0
+    lines = target.read_text(encoding="utf-8").splitlines()
+    assert lines[0].split() == list("abcdef")
+    assert lines[-1].split() == ["11999"] * 6
+    assert len(lines) == 12001
+
+
+def test_a_file_whose_name_says_nothing_is_asked_about(
+    small_warehouse: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sql", "from t", "--out", str(tmp_path / "t.txt")]) == 2
+    assert "add --format" in capsys.readouterr().err
+    assert not (tmp_path / "t.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("form", "answer"),
+    [("json", '[\n {\n  "a": 1,\n  "a_1": 2\n }\n]\n'), ("csv", "a,a_1\n1,2\n")],
+)
+def test_columns_of_one_name_are_told_apart(
+    small_warehouse: Path, capsys: pytest.CaptureFixture[str], form: str, answer: str
+) -> None:
+    assert main(["sql", "select 1 as a, 2 as a", "--format", form]) == 0
+    assert capsys.readouterr().out == answer
+
+
+@pytest.mark.parametrize(
     ("query", "code", "words"),
     [
         ("select nothing from t", 4, "cannot run"),
