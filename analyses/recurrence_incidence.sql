@@ -38,4 +38,4 @@ inner join marts.cumulative_incidence as curve
         and last_steps.group_value = curve.group_value
         and last_steps.time_days = curve.time_days
 where last_steps.paramcd = 'RFS'
-order by last_steps.group_value, last_steps.years
+order by last_steps.grouping, last_steps.group_value, last_steps.years

@@ -122,6 +122,9 @@ select
         else coalesce(resection_groups.resection_group_reason, 'no_confirmed_dlm')
     end as resection_group_reason,
     resection_groups.resection_group_by_dlm,
+    case
+        when operations.r_status in ('R0', 'R1') then resection_groups.resection_group
+    end as resection_group_r0_r1,
 
     ---------- outcome
     visits.last_imaging_date,

@@ -329,7 +329,8 @@ def _numbers(
         )
     for paramcd, grouping, value, median, n, events in connection.execute(
         "select paramcd, grouping, group_value, median_months, n, events "
-        f"from {side}.marts.km_summary where conf_type = 'log-log' order by all"
+        f"from {side}.marts.km_summary where conf_type = 'log-log' "
+        "and grouping in ('overall', 'resection_group') order by all"
     ).fetchall():
         told = "not reached" if median is None else f"{median:.1f} months"
         group = None if grouping == "overall" else value

@@ -19,6 +19,7 @@ TOLERANCE = 1e-9
 """Largest absolute difference of a survival or a bound that counts as rounding."""
 
 _KEY = ["paramcd", "grouping", "group_value"]
+_OF_SUBJECTS = ["patient_id", "paramcd", "aval", "cnsr"]
 _COUNTS = ["n_risk", "n_event", "n_censor"]
 _BOUNDS = ["ci_lower", "ci_upper"]
 
@@ -32,7 +33,7 @@ class CurveKey(NamedTuple):
 
     Attributes:
         paramcd: endpoint, RFS or OS.
-        grouping: overall or resection_group.
+        grouping: overall or a column of `survival_groupings`.
         group_value: the group; 'all' under overall.
     """
 
@@ -47,23 +48,26 @@ def warm_up() -> None:
 
 
 def load_time_to_event(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """Return endpoint, time and group of every patient with a time.
+    """Return endpoint, time and groups of every patient with a time.
 
     Args:
         connection: on the warehouse, read-only or not.
 
     Returns:
         One row per patient and endpoint of `marts.time_to_event`: patient_id, paramcd, aval (days),
-        cnsr (0 event, 1 censored) and resection_group (None for patients in neither group).
+        cnsr (0 event, 1 censored) and a column of each grouping (None for patients in no group).
     """
+    groupings = connection.execute(
+        "select distinct grouping from marts.km_curve where grouping <> 'overall' order by grouping"
+    ).fetchall()
+    columns = [*_OF_SUBJECTS, *(grouping for (grouping,) in groupings)]
     return connection.execute(
-        "select patient_id, paramcd, aval, cnsr, resection_group"
-        " from marts.time_to_event order by paramcd, patient_id"
+        f"select {', '.join(columns)} from marts.time_to_event order by paramcd, patient_id"
     ).df()
 
 
 def fit(time_to_event: pd.DataFrame, confidence_level: float = 0.95) -> dict[CurveKey, Any]:
-    """Fit lifelines' KaplanMeierFitter to every endpoint, undivided and by resection group.
+    """Fit lifelines' KaplanMeierFitter to every endpoint, undivided and by each grouping.
 
     Args:
         time_to_event: as `load_time_to_event` returns it.
@@ -135,8 +139,9 @@ def _subjects_by_curve(time_to_event: pd.DataFrame) -> dict[CurveKey, pd.DataFra
     found = {}
     for paramcd, subjects in time_to_event.groupby("paramcd"):
         found[CurveKey(str(paramcd), "overall", "all")] = subjects
-        for group, members in subjects.groupby("resection_group"):
-            found[CurveKey(str(paramcd), "resection_group", str(group))] = members
+        for grouping in subjects.columns.drop(_OF_SUBJECTS):
+            for group, members in subjects.groupby(grouping):
+                found[CurveKey(str(paramcd), str(grouping), str(group))] = members
     return found
 
 

@@ -36,16 +36,18 @@ sizes as (
         sum(1 - cnsr) as n_event
     from time_to_event
     group by paramcd
+    {%- for grouping in var('survival_groupings') %}
     union all
     select
         paramcd,
-        'resection_group' as grouping,
-        resection_group as group_value,
+        '{{ grouping.column }}' as grouping,
+        {{ grouping.column }} as group_value,
         count(*) as n,
         sum(1 - cnsr) as n_event
     from time_to_event
-    where resection_group is not null
-    group by paramcd, resection_group
+    where {{ grouping.column }} is not null
+    group by paramcd, {{ grouping.column }}
+    {%- endfor %}
 ),
 
 conf_types as (

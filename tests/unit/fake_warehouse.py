@@ -335,7 +335,11 @@ insert into marts.survival_comparison values
     ('RFS', 'resection_group', 2, 1.21, 1, 0.271, 1.42, 0.76, 2.64,
         'some_left vs all_resected', 'exploratory', null, 'region', 1.1, 1, 0.294, 1.4, 0.7, 2.6),
     ('OS', 'resection_group', 2, 0.34, 1, 0.56, 1.25, 0.5, 3.1,
-        'some_left vs all_resected', 'exploratory', null, 'region', 0.3, 1, 0.584, 1.2, 0.5, 3.0);
+        'some_left vs all_resected', 'exploratory', null, 'region', 0.3, 1, 0.584, 1.2, 0.5, 3.0),
+    ('RFS', 'resection_group_r0_r1', 2, 1.1, 1, 0.294, 1.38, 0.71, 2.7,
+        'some_left vs all_resected', 'exploratory', null, 'region', 1.0, 1, 0.317, 1.3, 0.7, 2.5),
+    ('RFS', 'resection_group_by_dlm', 1, null, null, null, null, null, null,
+        null, 'exploratory', 'fewer than two groups', 'region', null, null, null, null, null, null);
 
 insert into stats.cox_multivariable values
     ('OS', null, null, null, null, null, null, 'not estimable', '15 events for 4 covariates',

@@ -19,6 +19,7 @@ from dlm.wording import plain, wording
 ROOT = Path(__file__).parents[2]
 STAMP = Stamp(True, None, "0.1.0", "1", "0123456789abcdef", "fedcba9876543210", ("a note",))
 REAL = Stamp(False, "2024-06-30", "0.1.0", "1", "", "fedcba9876543210")
+CONTRAST = "at least one left against all resected"
 VOID = {"meta", "input", "br", "link", "hr"}
 
 
@@ -175,6 +176,21 @@ def test_models_of_several_covariates_come_with_method_and_formula(page: str) ->
     assert rows[-1][1] == "Not estimable: 15 events for 4 covariates"
     assert "lifelines 0.30.3; model Surv ~ x" in page
     assert "推定不能" in page
+
+
+def test_the_comparison_stands_beside_its_sensitivity_analyses(page: str) -> None:
+    rows = [row for row in cells_of(page, "table-comparison") if len(row) > 1][1:]
+    assert [row[:4] for row in rows] == [
+        ["Recurrence-free survival", "confirmed DLMs", CONTRAST, "1.42 (0.76–2.64)"],
+        [
+            "Recurrence-free survival",
+            "confirmed DLMs, resected R0 or R1",
+            CONTRAST,
+            "1.38 (0.71–2.70)",
+        ],
+        ["Recurrence-free survival", "all DLMs", "–", "–"],
+        ["Overall survival", "confirmed DLMs", CONTRAST, "1.25 (0.50–3.10)"],
+    ]
 
 
 def test_a_small_group_shows_no_survival(drawn: Path, tmp_path: Path) -> None:

@@ -43,6 +43,8 @@ select
     ---------- group
     cast(resection_group as string) as resection_group,
     cast(resection_group_reason as string) as resection_group_reason,
+    cast(resection_group_by_dlm as string) as resection_group_by_dlm,
+    cast(resection_group_r0_r1 as string) as resection_group_r0_r1,
 
     cast(stratum as string) as stratum,
 

@@ -29,6 +29,8 @@ UNDIVIDED = "all"
 LANDMARKS = (6, 12, 24, 36)
 GROUPS = ("all_resected", "some_left")
 ENDPOINTS = ("RFS", "OS")
+GROUPINGS = ("resection_group", "resection_group_r0_r1", "resection_group_by_dlm")
+"""How the resection groups are formed: the trial's way, then its sensitivity analyses."""
 SMALL_CELLS = Text(
     "<5: a count of 1 to 4 patients, or a cell that would reveal one. –: withheld for the same "
     "reason, or not estimable.",
@@ -438,22 +440,22 @@ def survival(connection: duckdb.DuckDBPyConnection) -> Table:
 
 
 def comparison(connection: duckdb.DuckDBPyConnection) -> Table:
-    """The exploratory comparison, from `marts.survival_comparison`."""
+    """The exploratory comparison and its sensitivity, from `marts.survival_comparison`."""
     found = {
-        row["paramcd"]: row
-        for row in rows(
-            connection,
-            "select * from marts.survival_comparison where grouping = 'resection_group'",
-        )
+        (row["paramcd"], row["grouping"]): row
+        for row in rows(connection, "select * from marts.survival_comparison")
     }
     lines = []
-    for paramcd in ENDPOINTS:
+    for paramcd, grouping in itertools.product(ENDPOINTS, GROUPINGS):
+        # What divides a small group of the trial otherwise is about the same few patients.
         hidden = any(
-            mark is not Mark.SHOWN for _, mark in _survival_rows(connection, paramcd).values()
+            mark is not Mark.SHOWN
+            for formed_by in (GROUPINGS[0], grouping)
+            for _, mark in _survival_rows(connection, paramcd, formed_by).values()
         )
-        if paramcd not in found or hidden:
+        if (paramcd, grouping) not in found or hidden:
             continue
-        row = found[paramcd]
+        row = found[paramcd, grouping]
         ratio = (
             f"{number(row['hazard_ratio'], 2)} "
             f"({number(row['hr_lower'], 2)}–{number(row['hr_upper'], 2)})"
@@ -463,7 +465,10 @@ def comparison(connection: duckdb.DuckDBPyConnection) -> Table:
                 wording("endpoint", paramcd),
                 cells(
                     (
-                        wording("contrast", row["hr_contrast"]),
+                        wording("grouping", grouping),
+                        DASH
+                        if row["hr_contrast"] is None
+                        else wording("contrast", row["hr_contrast"]),
                         DASH if row["hazard_ratio"] is None else ratio,
                         number(row["logrank_chi2"], 2),
                         show(row["df"]),
@@ -481,6 +486,7 @@ def comparison(connection: duckdb.DuckDBPyConnection) -> Table:
         ),
         (
             Text("Endpoint", "評価項目"),
+            Text("Groups formed by", "群の定義"),
             Text("Contrast", "比較"),
             Text("Hazard ratio (95 % CI)", "ハザード比（95 %信頼区間）"),
             Text("Log-rank χ²", "ログランクχ²"),
@@ -489,11 +495,13 @@ def comparison(connection: duckdb.DuckDBPyConnection) -> Table:
             Text("p, stratified by region", "p値（地域で層別）"),
         ),
         tuple(lines),
-        texts=frozenset({1}),
+        texts=frozenset({1, 2}),
         note=Text(
-            "Groups were formed by what surgery did, not by randomisation. p values are "
+            "Groups were formed by what surgery did, not by randomisation. Confirmed DLMs: the "
+            "trial's groups; the others are its sensitivity analyses. p values are "
             "exploratory and not adjusted for multiplicity.",
-            "群は手術内容によるもので無作為化ではない。p値は探索的で、多重性の調整はしていない。",
+            "群は手術内容によるもので無作為化ではない。確定DLMによる群が本試験の定義で、他は感度分析である。"
+            "p値は探索的で、多重性の調整はしていない。",
         ),
     )
 
@@ -741,16 +749,18 @@ def _comparison(row: Row) -> Text:
 
 
 def _survival_rows(
-    connection: duckdb.DuckDBPyConnection, paramcd: str
+    connection: duckdb.DuckDBPyConnection, paramcd: str, grouping: str = GROUPINGS[0]
 ) -> dict[str, tuple[Row, Mark]]:
     """All operated patients and each group; a group of few patients is marked."""
     found = {
         row["group_value"]: row
         for row in rows(
             connection,
-            "select * from marts.km_summary where paramcd = ? and conf_type = ?",
+            "select * from marts.km_summary where paramcd = ? and conf_type = ?"
+            " and grouping in ('overall', ?)",
             paramcd,
             CONF_TYPE,
+            grouping,
         )
     }
     return {
