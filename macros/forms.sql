@@ -130,6 +130,21 @@ python/dlm/contracts say which header of which source it is.
 {%- endmacro %}
 
 
+{#-
+Why a value is missing, by the source's word for it: Controlled Terminology of CDISC for ND, NE and UNK, HL7's null
+flavours as REDCap lists them for NA and NP.
+-#}
+{% macro missing_reason(word) -%}
+    case
+        when {{ word }} in ('ND', '未実施') then 'not_done'
+        when {{ word }} = 'NE' then 'not_evaluated'
+        when {{ word }} in ('UNK', '不明') then 'unknown'
+        when {{ word }} = 'NA' then 'not_applicable'
+        when {{ word }} = 'NP' then 'not_present'
+    end
+{%- endmacro %}
+
+
 {#- Name of a typed column: sizes are told in mm wherever they come from. -#}
 {% macro canonical_name(column) -%}
     {{ return(column.name ~ '_mm' if column.type == 'size' else column.name) }}

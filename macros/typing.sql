@@ -1,7 +1,8 @@
 {#-
 From a form's columns as text to typed columns, one source's habits removed. A cell that cannot be
 read becomes null, with its text beside it, and is counted, so that quality.unreadable_values and
-quality.unmapped_values find it; a declared missing code is null and not an error.
+quality.unmapped_values find it; a declared missing code is null and not an error, and
+quality.missing_values has its reason.
 -#}
 
 {#- File and line of a raw row, known only when the strict loader filled the raw tables. -#}
@@ -140,11 +141,11 @@ the key where one is of it.
         {%- endif %}
         {%- if codes %}
         read_codes.n_unmapped,
-        read_codes.unmapped_cells,
+        read_codes.codes_as_written,
         read_codes.unread_codes,
         {%- else %}
         cast(0 as integer) as n_unmapped,
-        cast(null as string) as unmapped_cells,
+        cast(null as string) as codes_as_written,
         cast(null as string) as unread_codes,
         {%- endif %}
         cast(
@@ -165,7 +166,7 @@ the key where one is of it.
 {{ prefix }}as_read as (
     select
         *,
-        {{ cells_as_written(columns) | indent(4) }} as cells_as_written,
+        {{ cells_as_written(columns, numbers) | indent(4) }} as cells_as_written,
         {{ unread_cells(numbers) | indent(4) }} as unread_cells,
         {{ key_as_written(columns, key) | indent(4) }} as key_as_written
     from {{ prefix }}read_values
@@ -191,16 +192,18 @@ the key where one is of it.
 
 
 {#-
-Cells whose value does not say what was written: no value could be read, or a text or id was cleaned.
-One text, `name=cell` parted by the sign for a unit separator (`as_written` finds a cell in it), for nearly all
+Cells whose value does not say what was written: they are not blank and have no value, or a text or
+id was cleaned. One text, `name=cell` parted by the sign for a unit separator (`as_written` finds a cell in it), for nearly all
 records have none; raw has every cell.
 -#}
-{% macro cells_as_written(columns) -%}
+{% macro cells_as_written(columns, numbers) -%}
     {%- set texts = columns | selectattr('type', 'in', ['id', 'text', 'segments']) | list -%}
     case
         when
-            n_unreadable > 0
-            or n_unmapped > 0
+            codes_as_written is not null
+            {%- for column in numbers %}
+            or ({{ column.name }}_clean is not null and {{ canonical_name(column) }} is null)
+            {%- endfor %}
             {%- for column in texts %}
             or {{ column.name }}_text <> coalesce({{ column.name }}, '')
             {%- endfor %}
@@ -212,12 +215,12 @@ records have none; raw has every cell.
                         {%- if column in texts %}
                         {{ column.name }}_text <> coalesce({{ column.name }}, '')
                         {%- else %}
-                        {{ column.name }}_unread = 1
+                        {{ column.name }}_clean is not null and {{ canonical_name(column) }} is null
                         {%- endif %}
                         then {{ name_and_cell(column) }}
                 end,
                 {%- endfor %}
-                unmapped_cells
+                codes_as_written
             )
     end
 {%- endmacro %}
@@ -282,14 +285,17 @@ than those that leave it blank.
 {%- endmacro %}
 
 
-{#- Those cells, as written or clean; null where every cell could be read. -#}
+{#-
+Coded cells without a value: all as written, or clean those that are no declared missing code; null
+where there is none.
+-#}
 {% macro cells_without_value(columns, clean=false) -%}
     nullif(
         concat_ws(
             '␟',
             {%- for column in columns %}
             case
-                when {{ column.name }}_said is not null and {{ column.name }} is null
+                when {{ column.name }}_{{ 'said' if clean else 'clean' }} is not null and {{ column.name }} is null
                     then {{ "'" ~ column.name ~ "=' || " ~ column.name ~ '_clean' if clean else name_and_cell(column) }}
             end{{ ',' if not loop.last }}
             {%- endfor %}

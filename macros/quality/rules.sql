@@ -343,6 +343,20 @@ say a key is unique. Keys are counted by grouping, which scales; a window over e
 {%- endmacro %}
 
 
+{#- One row per part of a text. -#}
+{% macro unnested_text(text, mark) -%}
+    {{ return(adapter.dispatch('unnested_text')(text, mark)) }}
+{%- endmacro %}
+
+{% macro default__unnested_text(text, mark) -%}
+    unnest(string_split({{ text }}, '{{ mark }}'))
+{%- endmacro %}
+
+{% macro spark__unnested_text(text, mark) -%}
+    explode(split({{ text }}, '{{ mark }}'))
+{%- endmacro %}
+
+
 {#- One row per element of a list of SQL texts. -#}
 {% macro unnested(elements) -%}
     {{ return(adapter.dispatch('unnested')(elements)) }}
