@@ -71,7 +71,16 @@ def test_gee_of_patients_with_one_lesion_each_is_a_plain_share() -> None:
 
 def test_gee_refuses_clusters_less_alike_than_chance_allows() -> None:
     with pytest.raises(NotEstimable, match="less alike"):
-        accuracy.fit_gee(np.array([2, 2, 10]), np.array([1, 1, 5]), 0.95)
+        accuracy.fit_gee(np.array([2, 2, 10]), np.array([1, 1, 6]), 0.95)
+
+
+@pytest.mark.parametrize(
+    ("m", "x", "share"), [([10, 2, 1], [10, 0, 0], 1 / 3), ([2, 2, 2, 2], [0, 2, 0, 2], 1 / 2)]
+)
+def test_no_correlation_is_above_one(m: list[int], x: list[int], share: float) -> None:
+    found = accuracy.fit_gee(np.array(m), np.array(x), 0.95)
+    assert (found["working_correlation"], found["share"]) == (1, pytest.approx(share))
+    assert found["lower_bound"] < share < found["upper_bound"]
 
 
 def test_clusters_of_one_size_weigh_alike() -> None:
@@ -87,11 +96,14 @@ def test_clusters_of_one_size_weigh_alike() -> None:
         ([3, 1], [3, 1], "every lesion has the same outcome"),
         ([3, 1], [0, 0], "every lesion has the same outcome"),
         ([2, 4], [1, 2], "every patient has the same share"),
+        ([4] * 10, [2] * 10, "every patient has the same share"),
     ],
 )
 def test_what_cannot_be_estimated_says_why(m: list[int], x: list[int], reason: str) -> None:
     with pytest.raises(NotEstimable, match=reason):
         accuracy.bootstrap(np.array(m), np.array(x), 0.95, (1,))
+    with pytest.raises(NotEstimable, match=reason):
+        accuracy.fit_gee(np.array(m), np.array(x), 0.95)
 
 
 def test_bootstrap_is_that_of_scipy_and_the_same_again() -> None:
@@ -146,6 +158,25 @@ def test_two_series_alike_have_no_spread_and_one_at_the_end_is_pooled() -> None:
     assert 0 < accuracy.pool(np.array([0.0, 10]), np.array([10.0, 10]), 0.95)["pooled_share"] < 1
     with pytest.raises(NotEstimable, match="one series only"):
         accuracy.pool(np.array([5.0]), np.array([10.0]), 0.95)
+
+
+@pytest.mark.parametrize(
+    ("hits", "sizes"),
+    [([0, 0], [5, 5]), ([10, 20, 30], [20, 40, 60]), ([10, 21, 29], [20, 40, 60])],
+)
+def test_series_that_differ_less_than_by_chance_do_not_narrow_the_interval(
+    hits: list[float], sizes: list[float]
+) -> None:
+    """As one series of fixed effect, with t on k - 1: the variance is that of the whole."""
+    found = accuracy.pool(np.array(hits, dtype=float), np.array(sizes, dtype=float), 0.95)
+    half = 0.5 * (np.array(hits) == 0)
+    x, rest = np.array(hits) + half, np.array(sizes) - np.array(hits) + half
+    weights = 1 / (1 / x + 1 / rest)
+    mean = (weights * np.log(x / rest)).sum() / weights.sum()
+    reach = scipy_stats.t.ppf(0.975, len(hits) - 1) / np.sqrt(weights.sum())
+    assert found["tau_squared"] == 0
+    assert found["ci_lower"] == pytest.approx(special.expit(mean - reach), rel=1e-9)
+    assert found["ci_upper"] == pytest.approx(special.expit(mean + reach), rel=1e-9)
 
 
 LITERATURE = """

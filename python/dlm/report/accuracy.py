@@ -222,7 +222,7 @@ def pooled(connection: duckdb.DuckDBPyConnection) -> Table | None:
             f"{found[0]['method']}. A part is never pooled with its whole, nor patients with "
             "lesions. Index tests and standards differ between series, and their lesions are taken "
             "for independent. This trial: gone on CT and MRI, not in the mean.",
-            "ロジットの変量効果メタ解析（Paule-Mandel法）。平均の区間はHartung-Knapp-Sidik-Jonkman法、予測区間は"
+            "ロジットの変量効果メタ解析（Paule-Mandel法）。平均の区間はHartung-Knapp-Sidik-Jonkman法（尺度は1以上）、予測区間は"
             "Higgins-Thompson-Spiegelhalter法（t分布、自由度は報告数−2）。部分と全体、患者と病変は統合しない。"
             "検査と参照基準は報告により異なり、既報の病変は独立とみなした。本試験（CT・MRIとも消失）は平均に含めない。",
         ),

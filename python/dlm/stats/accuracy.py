@@ -117,10 +117,11 @@ def fit_gee(m: Counts, x: Counts, level: float) -> Row:
 
     Returns:
         share, log_odds, std_err (robust, of the log odds), lower, upper (t on K - 1 degrees of
-        freedom), working_correlation.
+        freedom), working_correlation (at most 1).
 
     Raises:
-        NotEstimable: one cluster, an outcome that never varies, or no convergence.
+        NotEstimable: one cluster, clusters whose shares do not differ (the robust variance would
+            be 0), lesions less alike than a correlation can say, or no convergence.
     """
     _refuse_no_variation(m, x)
     kinds, alike = np.unique(np.stack([m, x]), axis=1, return_counts=True)
@@ -152,14 +153,18 @@ def fit_gee(m: Counts, x: Counts, level: float) -> Row:
 
 
 def _exchangeable(sizes: Counts, hits: Counts, alike: Counts, share: float) -> float:
-    """Moment estimate of the correlation within clusters; 0 where hardly two lesions share one."""
+    """Moment estimate of the correlation within clusters; 0 where hardly two lesions share one.
+
+    It exceeds 1 where lesions of a cluster are all alike, since its divisors are not those of the
+    sums; 1 is then taken, by which every cluster weighs alike.
+    """
     pairs = alike @ (sizes * (sizes - 1)) / 2
     if pairs <= 1:
         return 0.0
     squares = hits * (1 - share) ** 2 + (sizes - hits) * share**2
     products = ((hits - sizes * share) ** 2 - squares) / 2
     scale = alike @ squares / (alike @ sizes - 1)
-    return float(alike @ products / scale / (pairs - 1))
+    return min(float(alike @ products / scale / (pairs - 1)), 1.0)
 
 
 def bootstrap(m: Counts, x: Counts, level: float, seed: tuple[int, ...]) -> Row:
@@ -175,8 +180,6 @@ def bootstrap(m: Counts, x: Counts, level: float, seed: tuple[int, ...]) -> Row:
         NotEstimable: one cluster, or clusters whose shares do not differ.
     """
     _refuse_no_variation(m, x)
-    if np.all(x * m.sum() == m * x.sum()):
-        raise NotEstimable("every patient has the same share")
     kinds, counts = np.unique(np.stack([m, x]), axis=1, return_counts=True)
     clusters = len(m)
     drawn = np.random.default_rng(seed).multinomial(clusters, counts / clusters, REPLICATES)
@@ -210,9 +213,12 @@ def pool(
     """Random-effects mean of shares on the logit scale (Paule-Mandel), with prediction interval.
 
     The mean's interval is that of Hartung, Knapp, Sidik and Jonkman on k - 1 degrees of freedom,
-    where an arm is at an end half a unit is added to either side. The prediction interval, for the
-    share of a new series, is that of Higgins, Thompson and Spiegelhalter (JRSS A
-    2009;172:137-159) on k - 2, and so there is none from two series.
+    its scale max(1, Q / (k - 1)) (Knapp and Hartung, Stat Med 2003;22:2693-2710; Roever, Knapp and
+    Friede, BMC Med Res Methodol 2015;15:99): series that differ less than by chance would narrow
+    it, down to nothing where they are equal. Where a series is at an end half a unit is added to
+    either side. The prediction interval, for the share of a new series, is that of Higgins,
+    Thompson and Spiegelhalter (JRSS A 2009;172:137-159) on k - 2, and so there is none from two
+    series.
 
     Raises:
         NotEstimable: fewer than two series.
@@ -231,7 +237,8 @@ def pool(
         maxiter=1000,
     )
     mean, tau_squared = float(found.mean_effect_re), max(float(found.tau2), 0.0)
-    reach = float(stats.t.ppf((1 + level) / 2, studies - 1)) * float(found.sd_eff_w_re_hksj)
+    std_err = max(float(found.sd_eff_w_re), float(found.sd_eff_w_re_hksj))
+    reach = float(stats.t.ppf((1 + level) / 2, studies - 1)) * std_err
     row: Row = {
         "pooled_share": float(special.expit(mean)),
         "ci_lower": float(special.expit(mean - reach)),
@@ -277,6 +284,8 @@ def _refuse_no_variation(m: Counts, x: Counts) -> None:
         raise NotEstimable("one patient only: how much patients differ is not known")
     if x.sum() in (0, m.sum()):
         raise NotEstimable("every lesion has the same outcome")
+    if np.all(x * m.sum() == m * x.sum()):
+        raise NotEstimable("every patient has the same share")
 
 
 _PART = (
@@ -302,7 +311,11 @@ ANALYSES = [
             Column("std_err", "double", "Robust standard error of the log odds."),
             Column("lower_bound", "double", "Lower bound of the share."),
             Column("upper_bound", "double", "Upper bound of the share."),
-            Column("working_correlation", "double", "Exchangeable correlation within patients."),
+            Column(
+                "working_correlation",
+                "double",
+                "Exchangeable correlation within patients, 1 where its estimate exceeds it.",
+            ),
         ),
         method=(
             "Generalised estimating equations, binomial with logit link, exchangeable working "
@@ -369,8 +382,8 @@ ANALYSES = [
         ),
         method=(
             "Random-effects meta-analysis of logits, Paule-Mandel; interval of Hartung, Knapp, "
-            "Sidik and Jonkman, prediction interval of Higgins, Thompson and Spiegelhalter (t on "
-            "k - 2 degrees of freedom)"
+            "Sidik and Jonkman with a scale of at least 1, prediction interval of Higgins, "
+            "Thompson and Spiegelhalter (t on k - 2 degrees of freedom)"
         ),
         library="statsmodels",
         formula="logit(nonviable / evaluated) ~ 1, variance 1/x + 1/(n - x) + tau^2",
