@@ -117,7 +117,9 @@
     Restricted mean survival time: the area under each curve up to `horizon`, the smallest of the largest
     times of the curves that share the columns `within` (so that they can be compared), with the standard
     error from the variance sum of (area from t to the horizon)^2 * d / (n (n - d)) over the event times t
-    (Klein and Moeschberger, Survival Analysis, 2nd ed., 4.5.2).
+    (Klein and Moeschberger, Survival Analysis, 2nd ed., 4.5.2). Nothing is estimated over no time, and a curve
+    without an event before the horizon has no standard error: the sum is empty, 0 in R, as though the mean were
+    known exactly. not_estimable_reason says which.
 -#}
 {% macro restricted_mean(steps, by, within) -%}
     {%- set key = by | join(', ') -%}
@@ -168,15 +170,28 @@
                 rows between unbounded preceding and current row
             ) as area_beyond
         from stretches
+    ),
+
+    sums as (
+        select
+            {{ key }},
+            horizon,
+            max(area_before) + {{ ordered_sum('area', 'time_value') }} as area,
+            {{ ordered_sum(
+                'coalesce(area_beyond * area_beyond * variance_added, 0e0)', 'time_value'
+            ) }} as mean_variance
+        from areas
+        group by {{ key }}, horizon
     )
 
     select
         {{ key }},
         horizon,
-        max(area_before) + {{ ordered_sum('area', 'time_value') }} as restricted_mean,
-        sqrt({{ ordered_sum(
-            'coalesce(area_beyond * area_beyond * variance_added, 0e0)', 'time_value'
-        ) }}) as std_err
-    from areas
-    group by {{ key }}, horizon
+        case when horizon > 0 then area end as restricted_mean,
+        case when mean_variance > 0 then sqrt(mean_variance) end as std_err,
+        case
+            when horizon = 0 then 'a group has no time after 0'
+            when mean_variance = 0 then 'no standard error: no event before the horizon'
+        end as not_estimable_reason
+    from sums
 {%- endmacro %}

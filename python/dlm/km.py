@@ -545,6 +545,7 @@ def _summary_rows(connection: duckdb.DuckDBPyConnection, request: Request) -> li
             means.restricted_mean as rmst,
             means.std_err as rmst_std_err,
             means.horizon as rmst_horizon,
+            means.not_estimable_reason as rmst_not_estimable_reason,
             followup.quantile as followup_median
         from sizes
         inner join medians on sizes.grp = medians.grp

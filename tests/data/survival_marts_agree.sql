@@ -134,7 +134,9 @@ violations as (
         median_lower_days > median_days
         or median_upper_days < median_days
         or rmst_days > rmst_horizon_days
-        or rmst_std_err < 0
+        or rmst_std_err <= 0
+        or (rmst_days is null) <> (rmst_horizon_days = 0)
+        or (rmst_std_err is null) <> (rmst_not_estimable_reason is not null)
         {%- for month in var('landmark_months') %}
         or survival_{{ month }}m < survival_{{ month }}m_lower - 1e-12
         or survival_{{ month }}m > survival_{{ month }}m_upper + 1e-12

@@ -101,7 +101,8 @@ create table marts.km_summary (
     survival_12m double, survival_12m_lower double, survival_12m_upper double,
     survival_24m double, survival_24m_lower double, survival_24m_upper double,
     survival_36m double, survival_36m_lower double, survival_36m_upper double,
-    rmst_days double, rmst_std_err double, rmst_horizon_days double, followup_median_days double
+    rmst_days double, rmst_std_err double, rmst_horizon_days double,
+    rmst_not_estimable_reason varchar, followup_median_days double
 );
 
 create table marts.survival_comparison (

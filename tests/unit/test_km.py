@@ -424,6 +424,7 @@ def test_what_cannot_be_estimated_says_why(
     assert [row["median"] for row in found["summary"]] == medians
     for row in found["summary"]:
         assert (row["median"] == "") == (row["median_not_estimable_reason"] != "")
+        assert (row["rmst_std_err"] == "") == (row["rmst_not_estimable_reason"] != "")
 
 
 def test_groups_are_in_the_order_of_their_numbers_and_safe_in_a_spreadsheet(

@@ -326,15 +326,22 @@ def test_any_small_trial() -> None:
         assert curves[name]["survival"].tolist() == pytest.approx(expected, abs=1e-12), where
         mean = means[name]
         assert mean["horizon"] == horizon, where
-        expected_mean = pytest.approx(area(steps, 0, horizon), abs=1e-12)
-        assert mean["restricted_mean"] == expected_mean, where
+        if horizon == 0:
+            assert mean[["restricted_mean", "std_err"]].isna().all(), where
+            assert mean["not_estimable_reason"] == "a group has no time after 0", where
+        else:
+            expected_mean = pytest.approx(area(steps, 0, horizon), abs=1e-12)
+            assert mean["restricted_mean"] == expected_mean, where
         before = [0.0, *(greenwood for _, _, greenwood in steps)]
         variance = sum(
             area(steps, when, horizon) ** 2 * (greenwood - earlier)
             for (when, _, greenwood), earlier in zip(steps, before, strict=False)
             if when < horizon
         )
-        assert mean["std_err"] == pytest.approx(variance**0.5, abs=1e-12), where
+        if variance:
+            assert mean["std_err"] == pytest.approx(variance**0.5, abs=1e-12), where
+        else:
+            assert np.isnan(mean["std_err"]) and mean["not_estimable_reason"], where
         at = landmarks[name]["survival"].iloc[0]
         held = [1.0, *(survival for when, survival, _ in steps if when <= 6)][-1]
         if time.max() >= 6 or held == 0:
@@ -380,7 +387,8 @@ def test_one_subject_and_no_event() -> None:
     found = estimate(subjects_of("x", [9], [0]), [(1, 9.0), (2, 9.5)])
     assert found.curve[["n_risk", "n_event", "n_censor"]].to_numpy().tolist() == [[1, 0, 1]] * 2
     mean = found.means.iloc[0]
-    assert (mean["restricted_mean"], mean["std_err"], mean["horizon"]) == (9, 0, 9)
+    assert (mean["restricted_mean"], mean["horizon"]) == (9, 9) and np.isnan(mean["std_err"])
+    assert mean["not_estimable_reason"] == "no standard error: no event before the horizon"
     assert found.followup["quantile"].tolist() == [9, 9]
     log = found.landmarks[found.landmarks["conf_type"] == "log"]
     assert log["survival"].fillna(-1).tolist() == [1, -1]

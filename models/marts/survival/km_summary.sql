@@ -114,6 +114,7 @@ select
     cast(restricted_means.restricted_mean as double) as rmst_days,
     cast(restricted_means.std_err as double) as rmst_std_err,
     cast(restricted_means.horizon as double) as rmst_horizon_days,
+    cast(restricted_means.not_estimable_reason as string) as rmst_not_estimable_reason,
 
     ---------- follow-up
     cast(followup_medians.quantile as double) as followup_median_days
