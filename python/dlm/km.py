@@ -126,10 +126,10 @@ def read_subjects(
             row_,
             {_time(request.time, types[request.time])} as time_value,
             {_event(request.event, types[request.event])} as had_event,
-            {_label(request.by)} as grp,
-            {_label(request.strata)} as stratum,
+            {_label(request.by, request, types)} as grp,
+            {_label(request.strata, request, types)} as stratum,
             {_part(request, types)} as part,
-            {_unreadable(request.known_at, types)} as has_unreadable_known_at
+            {_unreadable(request, types)} as has_unreadable_known_at
         from given
         """
     )
@@ -328,11 +328,13 @@ def _part(request: Request, types: dict[str, str]) -> str:
     )
 
 
-def _unreadable(column: str | None, types: dict[str, str]) -> str:
-    """Whether the column holds something that is no number."""
+def _unreadable(request: Request, types: dict[str, str]) -> str:
+    """Whether the column `known_at` holds something that is no number."""
+    column = request.known_at
     if column is None:
         return "false"
-    return f"{_label(column)} is not null and {_time(column, types[column])} is null"
+    held = _label(column, request, types)
+    return f"{held} is not null and {_time(column, types[column])} is null"
 
 
 def _start_at_landmark(connection: duckdb.DuckDBPyConnection, request: Request) -> None:
@@ -419,10 +421,24 @@ _SAME_TIMES = """
 """Times that differ by rounding alone are one time, by the rule of R's survfit (timefix)."""
 
 
-def _label(column: str | None) -> str:
+def _label(column: str | None, request: Request, types: dict[str, str]) -> str:
+    """The column as text, null where it is missing.
+
+    R and pandas write NA and NaN into files of text, which are no numbers either. A query or a
+    Parquet file has nulls of its own: there NA may be a name, and NaN of numbers alone is missing.
+    """
     if column is None:
         return f"'{ALL}'"
-    return f"nullif(trim(cast({quoted(column)} as varchar)), '')"
+    missing = "''"
+    if Path(request.source).suffix.lower() == ".csv":
+        missing = "'', 'na', 'nan'"
+    elif types[column] in ("FLOAT", "DOUBLE"):
+        missing = "'nan'"
+    text = f"trim(cast({quoted(column)} as varchar))"
+    return f"case when lower({text}) not in ({missing}) then {text} end"
+
+
+_MISSING = "missing (empty; in a .csv file also NA or NaN)"
 
 
 def _refuse_bad_records(connection: duckdb.DuckDBPyConnection, request: Request) -> None:
@@ -437,8 +453,8 @@ def _refuse_bad_records(connection: duckdb.DuckDBPyConnection, request: Request)
         (f"{known_time} and time_value > {LONGEST}", f"{request.time} is above {LONGEST:g}"),
         ("(had_event in (0, 1)) is not true", f"{request.event} is not 0 or 1"),
         ("has_unreadable_known_at", f"{request.known_at} is not a number"),
-        ("part = 'at_risk' and grp is null", f"{request.by} is empty: no group"),
-        ("part = 'at_risk' and stratum is null", f"{request.strata} is empty: no stratum"),
+        ("part = 'at_risk' and grp is null", f"{request.by} is {_MISSING}: no group"),
+        ("part = 'at_risk' and stratum is null", f"{request.strata} is {_MISSING}: no stratum"),
     ]
     counts = connection.execute(
         "select "

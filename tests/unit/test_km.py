@@ -217,6 +217,28 @@ def test_files_as_r_and_pandas_write_them_are_read(tmp_path: Path) -> None:
         assert [row["n_event"] for row in curve] == [1, 0, 1]
 
 
+def test_na_is_a_name_where_what_is_missing_is_null(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    rows = "(values (1, 1, 'NA', 'nan'::double), (2, 0, 'EU', 1)) as t (t, e, region, dose)"
+    duckdb.sql(f"copy (select * from {rows}) to '{path}'")
+    found = estimate(Request(str(path), "t", "e", "region"), no_warehouse)
+    assert found.comparison[0]["hr_contrast"] == "NA vs EU"
+    with pytest.raises(UsageError, match="no group in 1 of 2 rows: 1"):
+        estimate(Request(str(path), "t", "e", "dose"), no_warehouse)
+
+
+def test_a_missing_stratum_is_told_and_who_has_no_known_at_is_never_grouped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("t,e,g,s,k\n5,1,a,x,1\n6,1,b,NA,2\n7,1,NA,x,NA\n8,0,b,x,1\n")
+    landmark = ["--landmark", "3", "--known-at", "k"]
+    _, out, _ = run(capsys, str(path), *words("g", "t", "e"), *landmark)
+    assert blocks_of(out)["comparison"][0]["n_ungrouped_at_landmark"] == "1"
+    code, _, err = run(capsys, str(path), *words("g", "t", "e"), *landmark, "--strata", "s")
+    assert code == 2 and "no stratum in 1 of 4 rows: 2" in err
+
+
 def test_times_that_differ_by_rounding_are_one_time(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("t,e\n0.3,1\n0.30000000000000004,0\n0.5,1\n")
@@ -327,7 +349,12 @@ def test_landmarks_follow_the_unit(tmp_path: Path) -> None:
         ("1e300,1,a\n2,0,b", "t is above 1e+12 in 1 of 2 rows: 1"),
         ("1,2,a\n2,0,b", "e is not 0 or 1 in 1 of 2 rows: 1"),
         ("1,,a\n2,yes,b", "e is not 0 or 1 in 2 of 2 rows: 1, 2"),
-        ("1,1,\n2,0,b\n3,0, ", "g is empty: no group in 2 of 3 rows: 1, 3"),
+        ("1,1,\n2,0,b\n3,0, ", "also NA or NaN): no group in 2 of 3 rows: 1, 3"),
+        (
+            "1,1,NA\n2,0,b",
+            "g is missing (empty; in a .csv file also NA or NaN): no group in 1 of 2",
+        ),
+        ("1,1,a\n2,0,b\n3,1, NaN\n4,1,nan", "no group in 2 of 4 rows: 3, 4"),
         ("-1,1,a\n" * 9, "in 9 of 9 rows: 1, 2, 3, 4, 5 and 4 more"),
         ("", "the source has no rows"),
         ("".join(f"1,1,g{number}\n" for number in range(101)), "g has 101 different values"),
