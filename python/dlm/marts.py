@@ -30,3 +30,8 @@ def settings(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     """`marts.build_settings` as a dictionary of texts; a setting without a value is left out."""
     found = rows(connection, "select setting, value from marts.build_settings order by setting")
     return {row["setting"]: str(row["value"]) for row in found if row["value"] is not None}
+
+
+def confidence(connection: duckdb.DuckDBPyConnection) -> str:
+    """The level of every interval as it is printed beside them, such as 95 %."""
+    return f"{100 * float(settings(connection)['confidence_level']):g} %"

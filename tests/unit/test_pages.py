@@ -163,6 +163,31 @@ def test_parts_of_few_patients_show_no_accuracy(page: str) -> None:
     assert set(differences["Resected"]) == {"–"} == set(differences["Left in place"])
 
 
+def test_every_interval_says_the_level_it_has(tmp_path: Path) -> None:
+    warehouse = fake_warehouse()
+    warehouse.execute(
+        "update marts.build_settings set value = '0.9' where setting = 'confidence_level'"
+    )
+    figures.draw_all(warehouse, tmp_path, STAMP)
+    page = write_report(warehouse, tmp_path, tmp_path / "report.html", STAMP).read_text("utf-8")
+    # the texts of a figure stand as remarks beside their outlines
+    assert not re.search(r"95\s*%", page)
+    for told in ("90 % CI", "90 % interval", "90 % confidence bands", "Kaplan-Meier, 90 %"):
+        assert told in page
+    assert "90 %信頼区間" in page and "90 %信頼帯" in page and "90 %予測区間" in page
+
+
+def test_landmarks_are_those_of_the_mart(drawn: Path, tmp_path: Path) -> None:
+    warehouse = fake_warehouse()
+    for bound in ("", "_lower", "_upper"):
+        warehouse.execute(
+            f"alter table marts.km_summary rename column survival_36m{bound} to survival_60m{bound}"
+        )
+    page = write_report(warehouse, drawn, tmp_path / "report.html", STAMP).read_text("utf-8")
+    columns = cells_of(page, "table-survival")[0]
+    assert columns[4:8] == [f"% at {month} months (95 % CI)" for month in (6, 12, 24, 60)]
+
+
 def test_survival_stops_where_few_remain_at_risk(page: str) -> None:
     rows = cells_of(page, "table-survival")
     group = next(row for row in rows if row[0] == "All confirmed DLMs resected")

@@ -21,7 +21,7 @@ from dlm.figures.style import (
     Sheet,
     sheet,
 )
-from dlm.marts import Row, rows, settings
+from dlm.marts import Row, confidence, rows, settings
 from dlm.stamp import Stamp
 from dlm.wording import wording
 
@@ -55,16 +55,17 @@ def draw_npv(connection: duckdb.DuckDBPyConnection, stamp: Stamp) -> Sheet:
     found = read_concordance(connection)
     shown = [entry.row for key, entry in found.items() if key.stratum == "overall"]
     threshold = 100 * float(settings(connection)["npv_threshold"])
+    level = confidence(connection)
     row_height, axis_height = 10.0, 10.0
     top = axis_height + row_height * len(shown)
     made = sheet(
         "Lesions without viable tumour, by imaging group",
         top + 6,
         (
-            "Point: nonviable / evaluable lesions. Thick line: 95 % interval allowing for lesions "
-            "clustered in patients (Wilson on the effective sample size). Thin dashed line: naive "
-            "Wilson interval, lesions taken as independent. Threshold: prespecified for the "
-            "primary endpoint, lesions gone on CT and MRI.",
+            f"Point: nonviable / evaluable lesions. Thick line: {level} interval allowing for "
+            "lesions clustered in patients (Wilson on the effective sample size). Thin dashed "
+            "line: naive Wilson interval, lesions taken as independent. Threshold: prespecified "
+            "for the primary endpoint, lesions gone on CT and MRI.",
         ),
         stamp,
     )
@@ -76,7 +77,7 @@ def draw_npv(connection: duckdb.DuckDBPyConnection, stamp: Stamp) -> Sheet:
     paper.text(
         at_threshold, heading, f"{threshold:.0f} %", color=VERMILLION, size=SMALL_TEXT, ha="center"
     )
-    for place, text in ((134, "n/N lesions"), (148, "Patients"), (178, "% (95 % CI)")):
+    for place, text in ((134, "n/N lesions"), (148, "Patients"), (178, f"% ({level} CI)")):
         paper.text(place, heading, text, size=SMALL_TEXT, weight="bold", ha="right")
 
     for number, row in enumerate(shown):
@@ -122,6 +123,7 @@ def draw_literature(connection: duckdb.DuckDBPyConnection, stamp: Stamp) -> Shee
         for unit in ("lesion", "patient")
         for line in _with_heading(unit, [row for row in found if row["unit"] == unit])
     ]
+    level = confidence(connection)
     row_height, axis_height = 5.7, 10.0
     top = axis_height + row_height * len(lines)
     made = sheet(
@@ -130,10 +132,10 @@ def draw_literature(connection: duckdb.DuckDBPyConnection, stamp: Stamp) -> Shee
         (
             "Filled diamonds, bold: this trial, interval allowing for lesions clustered in "
             "patients. Circles: earlier series, Wilson interval of the published counts, which is "
-            "too narrow. Intervals: 95 %. Indented rows are parts of the row above them. Series "
-            "differ in index test, reference standard and follow-up and are not pooled. Parts of "
-            "this trial with fewer than 5 patients are left out, with what would reveal them. "
-            "CEIOUS: contrast-enhanced intraoperative ultrasound.",
+            f"too narrow. Intervals: {level}. Indented rows are parts of the row above them. "
+            "Series differ in index test, reference standard and follow-up and are not pooled. "
+            "Parts of this trial with fewer than 5 patients are left out, with what would reveal "
+            "them. CEIOUS: contrast-enhanced intraoperative ultrasound.",
         ),
         stamp,
     )
@@ -143,7 +145,7 @@ def draw_literature(connection: duckdb.DuckDBPyConnection, stamp: Stamp) -> Shee
         (2, "Series", "left"),
         (53, "Index test, reference standard", "left"),
         (149, "n/N", "right"),
-        (178, "% (95 % CI)", "right"),
+        (178, f"% ({level} CI)", "right"),
     ):
         paper.text(place, top + 1, text, size=SMALL_TEXT, weight="bold", ha=side)
     for number, (indent, label, row) in enumerate(lines):

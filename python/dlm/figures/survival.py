@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from dlm.disclosure import SMALLEST_SHOWN, Line, is_small, protect, show
 from dlm.figures.style import BLUE, GREY, SMALL_TEXT, VERMILLION, Sheet, sheet
-from dlm.marts import Row, rows, settings
+from dlm.marts import Row, confidence, rows, settings
 from dlm.stamp import Stamp
 from dlm.survival import CurveKey, curves
 from dlm.wording import wording
@@ -84,6 +84,7 @@ class Curve:
 def draw_km(connection: duckdb.DuckDBPyConnection, paramcd: str, stamp: Stamp) -> Sheet:
     """One endpoint by resection group; undivided where a group is too small to be shown."""
     days_per_month = float(settings(connection)["days_per_month"])
+    level = confidence(connection)
     fitted = curves(connection)
     found = [
         _curve(connection, fitted, CurveKey(paramcd, "resection_group", group)) for group in GROUPS
@@ -106,7 +107,7 @@ def draw_km(connection: duckdb.DuckDBPyConnection, paramcd: str, stamp: Stamp) -
     made = sheet(
         f"{TITLES[paramcd]} by resection group" if divided else TITLES[paramcd],
         plot_floor + plot_height + 1 + 4 * len(shown),
-        _notes(paramcd, shown, divided),
+        _notes(paramcd, shown, divided, level),
         stamp,
     )
     axes = made.axes(34, plot_floor, 140, plot_height)
@@ -118,7 +119,7 @@ def draw_km(connection: duckdb.DuckDBPyConnection, paramcd: str, stamp: Stamp) -
     axes.set_xlabel("Months since surgery (last planned stage performed)")
     axes.axhline(0.5, color=GREY, linewidth=0.4, linestyle=(0, (1, 2)))
     for curve in shown:
-        _draw_curve(axes, curve, days_per_month)
+        _draw_curve(axes, curve, days_per_month, level)
     if shown:
         axes.legend(
             loc="lower left",
@@ -168,7 +169,7 @@ def _curve(
     return Curve(key.group_value, steps, found[0], by_month)
 
 
-def _draw_curve(axes: Axes, curve: Curve, days_per_month: float) -> None:
+def _draw_curve(axes: Axes, curve: Curve, days_per_month: float, level: str) -> None:
     colour, style, hatch = STYLES[curve.group]
     steps = curve.drawn_steps()
     if not steps:
@@ -197,7 +198,7 @@ def _draw_curve(axes: Axes, curve: Curve, days_per_month: float) -> None:
         color=colour,
         linestyle=style,
         linewidth=1.5,
-        label=_legend(curve),
+        label=_legend(curve, level),
     )
     censored = curve.marks() or []
     axes.plot(
@@ -211,14 +212,14 @@ def _draw_curve(axes: Axes, curve: Curve, days_per_month: float) -> None:
     )
 
 
-def _legend(curve: Curve) -> str:
+def _legend(curve: Curve, level: str) -> str:
     found = curve.summary
     if found["median_months"] is None:
         median = "median not reached"
     else:
         lower = _month(found["median_lower_months"])
         upper = _month(found["median_upper_months"])
-        median = f"median {found['median_months']:.1f} months (95 % CI {lower} to {upper})"
+        median = f"median {found['median_months']:.1f} months ({level} CI {lower} to {upper})"
     return f"{wording('group', curve.group).en}, n = {curve.size:,}: {median}"
 
 
@@ -269,12 +270,12 @@ def _write_counts(
             )
 
 
-def _notes(paramcd: str, shown: Sequence[Curve], divided: bool) -> tuple[str, ...]:
+def _notes(paramcd: str, shown: Sequence[Curve], divided: bool, level: str) -> tuple[str, ...]:
     sizes = "; ".join(f"{wording('group', curve.group).en} n = {curve.size:,}" for curve in shown)
     hidden = any(curve.marks() is None for curve in shown)
     marks = "censored: too many to mark on a curve" if hidden else "ticks: censored"
     notes = [
-        f"Event: {EVENTS[paramcd]}. Kaplan-Meier, 95 % {CONF_TYPE} bands, {marks}. "
+        f"Event: {EVENTS[paramcd]}. Kaplan-Meier, {level} {CONF_TYPE} bands, {marks}. "
         "At risk: patients with time ≥ the month shown; censored and events: before it. Curves "
         f"end where fewer than {100 * SHARE_AT_RISK:.0f} % of the group or fewer than "
         f"{SMALLEST_SHOWN} patients remain at risk. {sizes}."

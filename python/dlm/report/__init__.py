@@ -14,7 +14,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from dlm.concordance import PRIMARY, Key, read_concordance
-from dlm.marts import settings
+from dlm.marts import confidence, settings
 from dlm.report import accuracy, models, quality, results
 from dlm.report.tables import percent
 from dlm.stamp import Stamp
@@ -40,6 +40,7 @@ def write_report(
         .render(
             stamp=stamp,
             settings=set_to,
+            level=confidence(connection),
             figures={name: inline_svg(figures / f"{name}.svg", name) for name in FIGURES},
             tiles=results.tiles(connection),
             primary=read_concordance(connection)[Key(PRIMARY, "overall", "all")].row,

@@ -13,7 +13,7 @@ from dlm.accuracy import (
 )
 from dlm.concordance import Key
 from dlm.disclosure import Mark, show
-from dlm.marts import Row, has_table, rows
+from dlm.marts import Row, confidence, has_table, rows
 from dlm.report.tables import (
     DASH,
     Line,
@@ -44,6 +44,7 @@ def sensitivity(connection: duckdb.DuckDBPyConnection) -> Table:
     """The primary endpoint by every other method, and of resected and left lesions apart."""
     found = read_sensitivity(connection)
     models = {table: read_models(connection, table) for table in _MODELS}
+    level = confidence(connection)
     lines: list[Line] = []
     for key in PARTS:
         if key not in found:
@@ -68,7 +69,7 @@ def sensitivity(connection: duckdb.DuckDBPyConnection) -> Table:
         (
             Text("Method", "方法"),
             Text("n/N", "n/N"),
-            Text("% nonviable (95 % CI, or bounds)", "残存なし%（95 %信頼区間または限界）"),
+            Text(f"% nonviable ({level} CI, or bounds)", f"残存なし%（{level}信頼区間または限界）"),
             Text("p (one-sided)", "p値（片側）"),
             Text("Remark", "備考"),
         ),
@@ -77,11 +78,11 @@ def sensitivity(connection: duckdb.DuckDBPyConnection) -> Table:
         note=Text(
             "N: lesions, or patients where the method says so. Bounds: the share if every lesion "
             "that is not evaluable were viable, to the share if every one were nonviable; in "
-            "brackets the 95 % interval around both. Resected lesions are judged by pathology, "
-            "left ones by follow-up. Formulas and references are in "
+            f"brackets the {level} interval around both. Resected lesions are judged by "
+            "pathology, left ones by follow-up. Formulas and references are in "
             "marts.modality_concordance_sensitivity.",
             "N：病変数（患者単位の方法では患者数）。限界：評価不能病変をすべて残存ありとした割合"
-            "から、すべて残存なしとした割合まで（角括弧内は両端を含む95 %信頼区間）。切除病変は"
+            f"から、すべて残存なしとした割合まで（角括弧内は両端を含む{level}信頼区間）。切除病変は"
             "病理、温存病変は経過観察で判定。式と文献はmarts.modality_concordance_sensitivityにある。",
         ),
     )
@@ -93,6 +94,7 @@ def measures(connection: duckdb.DuckDBPyConnection) -> Table:
         (row["test"], row["stratum_value"], row["measure"]): (row, mark)
         for row, mark in read_accuracy(connection)
     }
+    level = confidence(connection)
     lines: list[Line] = []
     for test in _in_order("test", {key[0] for key in found}):
         lines.append(Line(wording("test", test)))
@@ -118,12 +120,12 @@ def measures(connection: duckdb.DuckDBPyConnection) -> Table:
         tuple(lines),
         texts=frozenset(),
         note=Text(
-            "%, with the counts and 95 % intervals clustered by patient. Baseline lesions of "
+            f"%, with the counts and {level} intervals clustered by patient. Baseline lesions of "
             "operated patients that the test judged and whose truth is known, whatever the "
             "acquisition conditions; positive: seen, diseased: viable. –: not estimable, or too "
             "few patients to show. Sensitivity and specificity are not given for resected and "
             "left lesions apart, since what surgery did depended on what the tests said.",
-            "%、件数、患者内クラスターを考慮した95 %信頼区間。手術例の治療前病変のうち検査で"
+            f"%、件数、患者内クラスターを考慮した{level}信頼区間。手術例の治療前病変のうち検査で"
             "判定され真の状態が判明しているもの（撮像条件は問わない）。陽性：可視、疾患あり：残存。"
             "–：推定不能、または症例数が少なく非表示。"
             "切除・温存の別は検査所見に左右されるため、感度・特異度は両者を分けて示さない。",
@@ -137,6 +139,7 @@ def differences(connection: duckdb.DuckDBPyConnection) -> Table:
         (row["first"], row["second"], row["stratum_value"]): (row, mark)
         for row, mark in read_differences(connection)
     }
+    level = confidence(connection)
     lines: list[Line] = []
     for first, second in dict.fromkeys(sorted((key[:2] for key in found), key=_places)):
         names = wording("population", first), wording("population", second)
@@ -158,7 +161,7 @@ def differences(connection: duckdb.DuckDBPyConnection) -> Table:
             Text("Patients", "患者"),
             Text("First, %", "前者%"),
             Text("Second, %", "後者%"),
-            Text("Difference, points (95 % CI)", "差（ポイント、95 %信頼区間）"),
+            Text(f"Difference, points ({level} CI)", f"差（ポイント、{level}信頼区間）"),
             Text("p (exploratory)", "p値（探索的）"),
         ),
         tuple(lines),
@@ -177,6 +180,7 @@ def pooled(connection: duckdb.DuckDBPyConnection) -> Table | None:
     if not has_table(connection, "stats", "literature_pooled"):
         return None
     found = rows(connection, "select * from stats.literature_pooled order by all")
+    level = confidence(connection)
     lines = []
     for row in found:
         if row["unit"] is None:
@@ -211,11 +215,11 @@ def pooled(connection: duckdb.DuckDBPyConnection) -> Table | None:
             Text("Counted and part", "単位と対象"),
             Text("Series", "報告数"),
             Text("n/N", "n/N"),
-            Text("Mean % (95 % CI)", "平均%（95 %信頼区間）"),
-            Text("95 % for a new series", "新たな報告の95 %予測区間"),
+            Text(f"Mean % ({level} CI)", f"平均%（{level}信頼区間）"),
+            Text(f"{level} for a new series", f"新たな報告の{level}予測区間"),
             Text("τ²", "τ²"),
             Text("I², %", "I²（%）"),
-            Text("This trial, % (95 % CI)", "本試験%（95 %信頼区間）"),
+            Text(f"This trial, % ({level} CI)", f"本試験%（{level}信頼区間）"),
         ),
         tuple(lines),
         note=Text(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from dlm.marts import has_table, rows
+from dlm.marts import confidence, has_table, rows
 from dlm.report.tables import DASH, Line, Table, cells, number, p_value
 from dlm.wording import Text, wording
 
@@ -49,7 +49,7 @@ def multivariable(connection: duckdb.DuckDBPyConnection) -> Table | None:
             )
             for row in own
         ]
-    said = found[0]
+    said, level = found[0], confidence(connection)
     return Table(
         "table-cox-models",
         Text(
@@ -59,7 +59,7 @@ def multivariable(connection: duckdb.DuckDBPyConnection) -> Table | None:
         (
             Text("Endpoint and covariate", "評価項目と共変量"),
             Text("Contrast", "比較"),
-            Text("Hazard ratio (95 % CI)", "ハザード比（95 %信頼区間）"),
+            Text(f"Hazard ratio ({level} CI)", f"ハザード比（{level}信頼区間）"),
             Text("p (exploratory)", "p値（探索的）"),
             Text("p, proportional hazards", "比例ハザード性のp値"),
         ),

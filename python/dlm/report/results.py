@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 
 import duckdb
@@ -10,7 +11,7 @@ import duckdb
 from dlm import disclosure
 from dlm.concordance import PRIMARY, Entry, Key, read_concordance
 from dlm.disclosure import Mark, is_small, protect, show
-from dlm.marts import Row, rows, settings
+from dlm.marts import Row, confidence, rows, settings
 from dlm.patient_flow import PARTS, REASONS, Step, read_flow
 from dlm.report.tables import (
     DASH,
@@ -26,7 +27,6 @@ from dlm.wording import Text, plain, position, wording
 
 CONF_TYPE = "log-log"
 UNDIVIDED = "all"
-LANDMARKS = (6, 12, 24, 36)
 GROUPS = ("all_resected", "some_left")
 ENDPOINTS = ("RFS", "OS")
 GROUPINGS = ("resection_group", "resection_group_r0_r1", "resection_group_by_dlm")
@@ -62,15 +62,16 @@ def tiles(connection: duckdb.DuckDBPyConnection) -> list[tuple[Text, Text]]:
             shown.append((plain(flow[step].lesions), _lesions_of(step, flow[step])))
     primary = read_concordance(connection)[Key(PRIMARY, "overall", "all")].row
     limit = float(settings(connection)["npv_threshold"])
+    level = confidence(connection)
     interval = f"{percent(primary['clustered_lower'])}–{percent(primary['clustered_upper'])}"
     shown.append(
         (
             plain(f"{percent(primary['npv'])} %"),
             Text(
-                f"nonviable (95 % CI {interval}); primary endpoint, prespecified threshold "
+                f"nonviable ({level} CI {interval}); primary endpoint, prespecified threshold "
                 f"{percent(limit, 0)} %",
-                f"腫瘍細胞残存なしの割合（95 %信頼区間 {interval}）。主要評価項目、事前規定の閾値 "
-                f"{percent(limit, 0)} %",
+                f"腫瘍細胞残存なしの割合（{level}信頼区間 {interval}）。主要評価項目、"
+                f"事前規定の閾値 {percent(limit, 0)} %",
             ),
         )
     )
@@ -209,6 +210,7 @@ def flow(connection: duckdb.DuckDBPyConnection) -> Table:
 def concordance_overall(connection: duckdb.DuckDBPyConnection) -> Table:
     """The undivided rows of `marts.modality_concordance`."""
     found = read_concordance(connection)
+    level = confidence(connection)
     lines = [
         Line(
             wording("population", key.population),
@@ -243,8 +245,11 @@ def concordance_overall(connection: duckdb.DuckDBPyConnection) -> Table:
             Text("Patients", "患者"),
             Text("Nonviable", "残存なし"),
             Text("Viable or regrowth", "残存・再発"),
-            Text("% nonviable (95 % CI, clustered)", "残存なし%（95 %信頼区間、クラスター考慮）"),
-            Text("95 % CI, naive", "95 %信頼区間（単純）"),
+            Text(
+                f"% nonviable ({level} CI, clustered)",
+                f"残存なし%（{level}信頼区間、クラスター考慮）",
+            ),
+            Text(f"{level} CI, naive", f"{level}信頼区間（単純）"),
             Text("Design effect", "デザイン効果"),
             Text("ICC", "級内相関"),
         ),
@@ -259,6 +264,7 @@ def concordance_overall(connection: duckdb.DuckDBPyConnection) -> Table:
 def concordance_strata(connection: duckdb.DuckDBPyConnection) -> Table:
     """The strata of `marts.modality_concordance`, by population."""
     found = read_concordance(connection)
+    level = confidence(connection)
     groups: dict[tuple[str, str], dict[str, Entry]] = {}
     for key, entry in found.items():
         if key.stratum != "overall":
@@ -294,8 +300,8 @@ def concordance_strata(connection: duckdb.DuckDBPyConnection) -> Table:
             Text("Patients", "患者"),
             Text("Evaluable lesions", "評価可能病変"),
             Text("Nonviable", "残存なし"),
-            Text("% (95 % CI, clustered)", "%（95 %信頼区間、クラスター考慮）"),
-            Text("95 % CI, naive", "95 %信頼区間（単純）"),
+            Text(f"% ({level} CI, clustered)", f"%（{level}信頼区間、クラスター考慮）"),
+            Text(f"{level} CI, naive", f"{level}信頼区間（単純）"),
         ),
         tuple(lines),
         note=SMALL_CELLS,
@@ -347,6 +353,7 @@ def agreement(connection: duckdb.DuckDBPyConnection) -> Table:
         "test": Text("Two tests on one lesion", "同一病変に対する2つの検査"),
         "reader": Text("Local against central read of one exam", "同一検査の施設読影と中央読影"),
     }
+    level = confidence(connection)
     lines: list[Line] = []
     for kind in dict.fromkeys(row["kind"] for row in found):
         lines.append(Line(kinds.get(kind, plain(kind))))
@@ -382,7 +389,7 @@ def agreement(connection: duckdb.DuckDBPyConnection) -> Table:
             Text("Second only", "後者のみ"),
             Text("Neither", "両方不可視"),
             Text("Agreement, %", "一致率（%）"),
-            Text("Kappa (95 % CI)", "κ（95 %信頼区間）"),
+            Text(f"Kappa ({level} CI)", f"κ（{level}信頼区間）"),
             Text("p, Obuchowski", "p値（Obuchowski）"),
             Text("p, Durkalski", "p値（Durkalski）"),
         ),
@@ -402,6 +409,7 @@ def agreement(connection: duckdb.DuckDBPyConnection) -> Table:
 def survival(connection: duckdb.DuckDBPyConnection) -> Table:
     """Medians and landmark survival, from `marts.km_summary` (log-log intervals)."""
     days_per_month = float(settings(connection)["days_per_month"])
+    months, level = _landmark_months(connection), confidence(connection)
     lines: list[Line] = []
     for paramcd in ENDPOINTS:
         lines.append(Line(wording("endpoint", paramcd)))
@@ -409,7 +417,7 @@ def survival(connection: duckdb.DuckDBPyConnection) -> Table:
             lines.append(
                 Line(
                     wording("group", group),
-                    _survival_cells(connection, row, days_per_month),
+                    _survival_cells(connection, row, months, days_per_month),
                     indent=1,
                 )
             )
@@ -420,10 +428,10 @@ def survival(connection: duckdb.DuckDBPyConnection) -> Table:
             Text("Group", "群"),
             Text("Patients", "患者"),
             Text("Events", "イベント"),
-            Text("Median, months (95 % CI)", "中央値、か月（95 %信頼区間）"),
+            Text(f"Median, months ({level} CI)", f"中央値、か月（{level}信頼区間）"),
             *(
-                Text(f"% at {month} months (95 % CI)", f"{month}か月%（95 %信頼区間）")
-                for month in LANDMARKS
+                Text(f"% at {month} months ({level} CI)", f"{month}か月%（{level}信頼区間）")
+                for month in months
             ),
             Text("Median follow-up, months", "追跡期間中央値、か月"),
         ),
@@ -445,6 +453,7 @@ def comparison(connection: duckdb.DuckDBPyConnection) -> Table:
         (row["paramcd"], row["grouping"]): row
         for row in rows(connection, "select * from marts.survival_comparison")
     }
+    level = confidence(connection)
     lines = []
     for paramcd, grouping in itertools.product(ENDPOINTS, GROUPINGS):
         # What divides a small group of the trial otherwise is about the same few patients.
@@ -488,7 +497,7 @@ def comparison(connection: duckdb.DuckDBPyConnection) -> Table:
             Text("Endpoint", "評価項目"),
             Text("Groups formed by", "群の定義"),
             Text("Contrast", "比較"),
-            Text("Hazard ratio (95 % CI)", "ハザード比（95 %信頼区間）"),
+            Text(f"Hazard ratio ({level} CI)", f"ハザード比（{level}信頼区間）"),
             Text("Log-rank χ²", "ログランクχ²"),
             Text("df", "自由度"),
             Text("p (exploratory)", "p値（探索的）"),
@@ -547,6 +556,7 @@ def literature(connection: duckdb.DuckDBPyConnection) -> Table:
         "select * from marts.literature_evidence where not is_this_trial"
         " order by unit, year, study, parent_stratum nulls first, stratum",
     )
+    level = confidence(connection)
     lines: list[Line] = []
     for unit in dict.fromkeys(row["unit"] for row in found):
         lines.append(Line(wording("unit", unit)))
@@ -579,7 +589,7 @@ def literature(connection: duckdb.DuckDBPyConnection) -> Table:
             Text("Series", "報告"),
             Text("Index test", "検査"),
             Text("n/N", "n/N"),
-            Text("% (95 % CI, naive)", "%（95 %信頼区間、単純）"),
+            Text(f"% ({level} CI, naive)", f"%（{level}信頼区間、単純）"),
             Text("Source", "出典"),
         ),
         tuple(lines),
@@ -770,19 +780,26 @@ def _survival_rows(
     }
 
 
+def _landmark_months(connection: duckdb.DuckDBPyConnection) -> list[int]:
+    """The landmarks of `marts.km_summary`, which has columns for each."""
+    described = connection.execute("from marts.km_summary limit 0").description
+    found = (re.fullmatch(r"survival_(\d+)m", str(column[0])) for column in described or [])
+    return [int(landmark[1]) for landmark in found if landmark]
+
+
 def _small_mark(count: int, group: str) -> Mark:
     return Mark.SMALL if group in GROUPS and is_small(count) else Mark.SHOWN
 
 
 def _survival_cells(
-    connection: duckdb.DuckDBPyConnection, row: Row, days_per_month: float
+    connection: duckdb.DuckDBPyConnection, row: Row, months: Sequence[int], days_per_month: float
 ) -> tuple[Text, ...]:
     """One row of the table; nothing is estimated in words where fewer than 5 remain at risk."""
     group = row["group_value"]
     size = plain(show(row["n"], _small_mark(row["n"], group)))
     events = plain(show(row["events"], _small_mark(row["events"], group)))
     if _small_mark(row["n"], group) is not Mark.SHOWN:
-        return (size, *[DASH] * (len(LANDMARKS) + 3))
+        return (size, *[DASH] * (len(months) + 3))
     landmarks = [
         DASH
         if group in GROUPS
@@ -794,11 +811,11 @@ def _survival_cells(
                 row[f"survival_{month}m_upper"],
             )
         )
-        for month in LANDMARKS
+        for month in months
     ]
-    follow_up = row["followup_median_days"]
-    months = number(None if follow_up is None else follow_up / days_per_month, 1)
-    return (size, events, _median_months(row), *landmarks, plain(months))
+    days = row["followup_median_days"]
+    follow_up = number(None if days is None else days / days_per_month, 1)
+    return (size, events, _median_months(row), *landmarks, plain(follow_up))
 
 
 def _at_risk(connection: duckdb.DuckDBPyConnection, row: Row, days: float) -> int:
