@@ -15,6 +15,7 @@ from scipy.optimize import linprog
 
 from dlm.concordance import Key, read_concordance
 from dlm.disclosure import Line, Mark, Subset, protect, show
+from dlm.figures.survival import mark_counts
 from dlm.patient_flow import GROUPS, read_flow
 from dlm.report.results import baseline
 
@@ -135,6 +136,50 @@ def test_the_flow_hides_lesions_of_few_patients_and_what_they_could_be_subtracte
     assert evaluable == {"mri_out_of_window": "–", "reference_followup_short": "–"}
     operated = {part.reason: part.lesions for part in steps["operated"].excluded}
     assert operated == {"progression": "110", "refusal": "–", "other": "–"}
+
+
+Months = tuple[tuple[int, int, int], ...]
+
+
+def courses(size: int, months: int) -> list[Months]:
+    """Every course of a group from month 0 on: at risk, censored and with an event by month."""
+    found: list[Months] = [((size, 0, 0),)]
+    for _ in range(months):
+        found = [
+            (*course, (risk - gone - died, censored + gone, events + died))
+            for course in found
+            for risk, censored, events in [course[-1]]
+            for gone in range(risk + 1)
+            for died in range(risk + 1 - gone)
+        ]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("size", "told"),
+    [
+        *((6, course) for course in courses(6, 2)),
+        (20, ((20, 0, 0), (13, 4, 3), (12, 5, 3))),
+        (9, ((9, 0, 0), (8, 0, 1), (0, 0, 9))),
+    ],
+)
+def test_no_small_count_beneath_a_curve_can_be_worked_out(size: int, told: Months) -> None:
+    """Against every course of a group of that size that prints the same."""
+    counts = [*itertools.chain.from_iterable(told)]
+    marks = itertools.chain.from_iterable(mark_counts(size, told))
+    ranges = [known_range(show(count, mark)) for count, mark in zip(counts, marks, strict=True)]
+    others = ([*itertools.chain.from_iterable(course)] for course in courses(size, len(told) - 1))
+    possible = [
+        other
+        for other in others
+        if all(
+            low <= count and (high is None or count <= high)
+            for count, (low, high) in zip(other, ranges, strict=True)
+        )
+    ]
+    assert counts in possible
+    for cell, count in enumerate(counts):
+        assert not 0 < count < 5 or len({other[cell] for other in possible}) > 1
 
 
 NESTED = ("registered", "operated", "dlm", "confirmed_dlm")

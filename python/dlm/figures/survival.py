@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 from matplotlib.axes import Axes
 
-from dlm.disclosure import SMALLEST_SHOWN, Line, is_small, protect, show
+from dlm.disclosure import SMALLEST_SHOWN, Line, Mark, Subset, is_small, protect, show
 from dlm.figures.style import BLUE, GREY, SMALL_TEXT, VERMILLION, Sheet, sheet
 from dlm.marts import Row, confidence, rows, settings
 from dlm.stamp import Stamp
@@ -254,20 +255,40 @@ def _write_counts(
     )
     for number, label in enumerate(("At risk", "Censored", "Events"), start=1):
         paper.text(11, top - number * row_height, label, size=SMALL_TEXT, va="center")
-    for place, month in columns:
-        counts = curve.counts_at(month)
-        cells = [curve.size, *counts]
-        exempt = range(4) if curve.group == UNDIVIDED else (0,)
-        marks = protect(cells, [Line(0, (1, 2, 3))], exempt, keep={1})
-        for number in (1, 2, 3):
+    counts = [curve.counts_at(month) for _, month in columns]
+    shown = [(Mark.SHOWN,) * 3] * len(counts)
+    marks = shown if curve.group == UNDIVIDED else mark_counts(curve.size, counts)
+    for (place, _), cells, own in zip(columns, counts, marks, strict=True):
+        for number, (cell, mark) in enumerate(zip(cells, own, strict=True), start=1):
             paper.text(
                 place,
                 top - number * row_height,
-                show(cells[number], marks[number]),
+                show(cell, mark),
                 size=SMALL_TEXT,
                 va="center",
                 ha="center",
             )
+
+
+def mark_counts(size: int, counts: Sequence[tuple[int, int, int]]) -> list[tuple[Mark, Mark, Mark]]:
+    """Marks of the counts (at risk, censored, events) of one group by month, the first month 0.
+
+    What a reader can combine: the counts of a month add up to the group's size, and who is censored
+    or had an event by one month is so by the next, who is at risk then was so before. At month 0
+    nothing has happened, as everybody knows. At risk is kept longest.
+    """
+    risk, censored, events = (range(first, 3 * len(counts) + 1, 3) for first in (1, 2, 3))
+    marks = protect(
+        [size, *itertools.chain.from_iterable(counts)],
+        [Line(0, cells) for cells in zip(risk, censored, events, strict=True)],
+        exempt=range(4),
+        keep=risk,
+        subsets=[
+            *(Subset(later, earlier) for earlier, later in itertools.pairwise(risk)),
+            *(Subset(*pair) for cells in (censored, events) for pair in itertools.pairwise(cells)),
+        ],
+    )
+    return [(marks[cell], marks[cell + 1], marks[cell + 2]) for cell in risk]
 
 
 def _notes(paramcd: str, shown: Sequence[Curve], divided: bool, level: str) -> tuple[str, ...]:
