@@ -513,13 +513,27 @@ def _unlike_earlier(ledger: Sequence[store.Entry], entry: store.Entry) -> list[P
                 problems.append(Problem(file["name"], None, None, "same_content", what))
     until = date.fromisoformat(entry["received"])
     current = _in_force(store.received_until(list(ledger), until))
+    of_all_sites = {
+        (file["source"], file["stem"]): file["name"]
+        for file in [*(file for _, file in current.values()), *entry["files"]]
+        if file["site_id"] is None and file["records"]
+    }
     for file in entry["files"]:
-        replaced = _replaced_by(current, file)
-        had = sum(old.get("records") or 0 for old in replaced)
-        if file["records"] == 0 and had:
+        if file["records"] != 0:
+            continue
+        had = sum(old.get("records") or 0 for old in _replaced_by(current, file))
+        # How many records of a file for all are one site's, the ledger does not say.
+        whole = of_all_sites.get((file["source"], file["stem"])) if file["site_id"] else None
+        if had:
             what = (
                 f"has no record that can be read where {had} are in force; what is in force stays: "
                 "send the file with its records"
+            )
+            problems.append(Problem(file["name"], None, None, "emptied", what))
+        elif whole:
+            what = (
+                f"has no record that can be read and would take the place of what {whole}, a file "
+                "for all sites, holds of the site: send it with its records or leave it out"
             )
             problems.append(Problem(file["name"], None, None, "emptied", what))
     return problems

@@ -504,6 +504,26 @@ def test_a_file_without_a_record_never_takes_the_place_of_records(
     assert raw_rows(state)["alpha"] == [("EU01-001", "a", ALPHA, 2)]
 
 
+@pytest.mark.parametrize("text", ["ID;X\n", "ID;X\nEU01-001;a;b\n"])
+@pytest.mark.parametrize("together", [True, False])
+def test_a_site_without_a_record_never_leaves_a_file_for_all_sites(
+    tmp_path: Path, small_contract: Contract, text: str, together: bool
+) -> None:
+    state = tmp_path / "state"
+    whole = {ALPHA: "ID;X\nEU01-001;a\nEU02-001;b\n", BETA: "ID;X\n"}
+    if not together:
+        receive(deliver(tmp_path / "1", whole), state, date(2021, 1, 1))
+    folder = deliver(tmp_path / "2", {OWN: text} | (whole if together else {}))
+    with pytest.raises(DeliveryRefused, match="emptied") as caught:
+        receive(folder, state, date(2021, 2, 1), sites=SITES)
+    (problem,) = caught.value.problems
+    assert problem.file == OWN
+    assert f"the place of what {ALPHA}, a file for all sites, holds of the site" in str(problem)
+    # Where there is no file for all sites, nothing is lost by a site that has no record yet.
+    folder = deliver(tmp_path / "3", {OWN.replace("alpha", "beta"): text})
+    receive(folder, state, date(2021, 2, 1), sites=SITES)
+
+
 def test_a_file_dated_before_the_one_it_replaces_is_told(
     tmp_path: Path, small_contract: Contract
 ) -> None:

@@ -1,11 +1,9 @@
 {#- One row per rule and site: whether what the site delivered allows the rule to be judged. -#}
 {%- set needs = {} -%}
-{%- set of_losses = [] -%}
+{%- set ids = {} -%}
 {%- for input in rule_inputs() -%}
+    {%- do ids.update({input.name: input.rules | map(attribute='id') | list}) -%}
     {%- for rule in input.rules -%}
-        {%- if input.name == 'change' -%}
-            {%- do of_losses.append(rule.id) -%}
-        {%- endif -%}
         {%- for form in rule_needs(input, rule) -%}
             {%- do needs.update({rule.id ~ '|' ~ form: (rule.id, form)}) -%}
         {%- endfor -%}
@@ -76,6 +74,13 @@ losing_sites as (
     where kind = 'change' and not is_back
 ),
 
+-- A file of its own tells what these rules look at, also one of which no record can be read.
+filing_sites as (
+    select distinct site_id
+    from row_accounting
+    where site_id is not null
+),
+
 heard_of as (
     select
         rules.rule_id,
@@ -88,7 +93,14 @@ heard_of as (
         losing_sites.site_id
     from rules
     cross join losing_sites
-    where rules.rule_id in ({{ sql_literals(of_losses) }})
+    where rules.rule_id in ({{ sql_literals(ids.change) }})
+    union
+    select
+        rules.rule_id,
+        filing_sites.site_id
+    from rules
+    cross join filing_sites
+    where rules.rule_id in ({{ sql_literals(ids.delivery) }})
 ),
 
 missing_forms as (
