@@ -1,6 +1,6 @@
--- An adjudication is one more read of the exam it is about, beside the others and never over them;
--- how the exam was made is as its readers said. Without that exam, in the data or before the
--- cut-off, it says nothing.
+-- An adjudication in force is one more read of the exam it is about, beside the others and never
+-- over them; how the exam was made is as its readers said. Without that exam, in the data or before
+-- the cut-off, it says nothing.
 with
 
 reads as (select * from {{ ref('int_reads') }}),
@@ -11,11 +11,11 @@ adjudications as (
         lesion_id,
         modality,
         timepoint,
-        cast(exam_date as date) as exam_date,
+        exam_date,
         verdict,
         verdict_reason
-    from {{ ref('load_adjudications') }}
-    where kind = 'read'
+    from {{ ref('int_adjudications') }}
+    where kind = 'read' and is_in_force
 ),
 
 exams as (

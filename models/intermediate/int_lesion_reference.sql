@@ -20,8 +20,8 @@ adjudications as (
             when 'nonviable' then 'no_viable_cells'
             else 'pathology_not_evaluable'
         end as adjudicated_reason
-    from {{ ref('load_adjudications') }}
-    where kind = 'reference'
+    from {{ ref('int_adjudications') }}
+    where kind = 'reference' and is_in_force
 ),
 
 joined as (

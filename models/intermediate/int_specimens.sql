@@ -17,12 +17,7 @@ select
     pathology_date_upper,
     specimen_found,
     viable_cells,
-    case
-        when specimen_found = 'no' then 'specimen_not_found'
-        when viable_cells = 'yes' then 'viable_cells'
-        when viable_cells = 'no' then 'no_viable_cells'
-        else 'pathology_not_evaluable'
-    end as specimen_result,
+    {{ specimen_result() }} as specimen_result,
     viable_pct,
     necrosis_pct,
     fibrosis_pct,

@@ -402,6 +402,9 @@ def test_discordant_reads_and_references_are_settled_beside_them(places: Places)
     )
     with pytest.raises(UsageError, match="was adjudicated by ann"):
         adjudicate(places.state, "store", waiting, read, gone, BEN)
+    # Of other evidence it is decided anew; the earlier decision has lapsed.
+    more = [each | {"evidence": each["evidence"] + ", R3=visible"} for each in waiting]
+    adjudicate(places.state, "store", more, read, gone, BEN)
     with pytest.raises(UsageError, match="no discordant read"):
         adjudicate(places.state, "store", waiting, read | {"modality": "MRI"}, gone, ANN)
     with pytest.raises(UsageError, match="needs --because"):
@@ -412,7 +415,7 @@ def test_discordant_reads_and_references_are_settled_beside_them(places: Places)
     adjudicate(places.state, "store", waiting, reference, Decision("viable", None, "slides"), ANN)
     withdraw(places.state, "store", "A-1", "wrong exam", BEN)
     left = standing(Known("store").of(log.read_log(places.state))).adjudications
-    assert list(left) == ["A-2"]
+    assert list(left) == ["A-2", "A-3"]
     with pytest.raises(UsageError, match="no adjudication A-1"):
         withdraw(places.state, "store", "A-1", "again", BEN)
 

@@ -15,11 +15,11 @@ dispositions as (
     group by lesion_id, specimen_id
 ),
 
--- What was adjudicated is settled.
+-- What was adjudicated is settled, as long as the specimens say what they said then.
 adjudicated as (
     select distinct lesion_id
-    from {{ ref('load_adjudications') }}
-    where kind = 'reference'
+    from {{ ref('int_adjudications') }}
+    where kind = 'reference' and is_in_force
 ),
 
 -- The largest size at the last imaging before surgery; a lesion that was gone has none.

@@ -1,7 +1,7 @@
 -- One row per adjudication that was not withdrawn, and whether it decides anything in this build.
 with
 
-adjudications as (select * from {{ ref('load_adjudications') }}),
+adjudications as (select * from {{ ref('int_adjudications') }}),
 
 reads as (
     select
@@ -18,26 +18,27 @@ lesions as (
 )
 
 select
-    cast(adjudications.adjudication_id as string) as adjudication_id,
-    cast(adjudications.kind as string) as kind,
-    cast(adjudications.patient_id as string) as patient_id,
-    cast(adjudications.lesion_id as string) as lesion_id,
+    adjudications.adjudication_id,
+    adjudications.kind,
+    adjudications.patient_id,
+    adjudications.lesion_id,
 
     ---------- what it is about
-    cast(adjudications.modality as string) as modality,
-    cast(adjudications.timepoint as string) as timepoint,
-    cast(adjudications.exam_date as date) as exam_date,
-    cast(adjudications.evidence as string) as evidence,
+    adjudications.modality,
+    adjudications.timepoint,
+    adjudications.exam_date,
+    adjudications.evidence,
 
     ---------- what was decided
-    cast(adjudications.verdict as string) as verdict,
-    cast(adjudications.verdict_reason as string) as verdict_reason,
-    cast(adjudications.reason as string) as reason,
-    cast(adjudications.adjudicator as string) as adjudicator,
-    cast(adjudications.adjudicated_at as string) as adjudicated_at,
+    adjudications.verdict,
+    adjudications.verdict_reason,
+    adjudications.reason,
+    adjudications.adjudicator,
+    adjudications.adjudicated_at,
     case
         when lesions.adjudication_id is not null or reads.is_accepted then 'decides'
         when reads.adjudication_id is not null then 'not_accepted'
+        when adjudications.evidence_now is not null and not adjudications.is_in_force then 'lapsed'
         else 'nothing_to_decide'
     end as status
 from adjudications

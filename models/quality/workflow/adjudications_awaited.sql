@@ -1,5 +1,5 @@
 -- One row per exam whose local readers disagree without a central or adjudicated read, and per
--- lesion whose specimens have opposite verdicts.
+-- lesion whose specimens have opposite verdicts. An adjudication of other evidence settles neither.
 with
 
 exams as (
@@ -8,22 +8,22 @@ exams as (
     where readers_disagree
 ),
 
-reads as (select * from {{ ref('int_read_windows') }}),
-
-specimens as (
-    select
-        lesion_id,
-        specimen_result,
-        coalesce(specimen_id, '?') || '=' || specimen_result as said
-    from {{ ref('int_specimens') }}
+reads as (
+    select *
+    from {{ ref('int_reads') }}
+    where read_status = 'done'
 ),
+
+specimens as (select * from {{ ref('int_specimens') }}),
+
+specimen_evidence as (select * from {{ ref('int_specimen_evidence') }}),
 
 lesions as (select * from {{ ref('fct_lesion') }}),
 
 adjudicated as (
     select distinct lesion_id
-    from {{ ref('load_adjudications') }}
-    where kind = 'reference'
+    from {{ ref('int_adjudications') }}
+    where kind = 'reference' and is_in_force
 ),
 
 discordant_reads as (
@@ -33,7 +33,7 @@ discordant_reads as (
         exams.modality,
         exams.timepoint,
         exams.exam_date,
-        {{ sorted_texts("coalesce(reads.reader_id, '?') || '=' || reads.verdict") }} as evidence
+        {{ read_evidence('reads.') }} as evidence
     from exams
     inner join reads
         on
@@ -41,7 +41,6 @@ discordant_reads as (
             and exams.modality = reads.modality
             and exams.timepoint = reads.timepoint
             and exams.exam_date = reads.read_date
-    where reads.is_in_window
     group by exams.lesion_id, exams.modality, exams.timepoint, exams.exam_date
 ),
 
@@ -52,8 +51,9 @@ discordant_references as (
         cast(null as string) as modality,
         cast(null as string) as timepoint,
         cast(null as date) as exam_date,
-        {{ sorted_texts('specimens.said') }} as evidence
+        min(specimen_evidence.evidence) as evidence
     from specimens
+    inner join specimen_evidence on specimens.lesion_id = specimen_evidence.lesion_id
     left join adjudicated on specimens.lesion_id = adjudicated.lesion_id
     where
         specimens.specimen_result in ('viable_cells', 'no_viable_cells')

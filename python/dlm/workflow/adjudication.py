@@ -72,7 +72,7 @@ def adjudicate(
         account: who decided; None for the account of this process.
 
     Raises:
-        UsageError: nothing of the kind waits, or it was decided already.
+        UsageError: nothing of the kind waits, or it was decided already on the same evidence.
     """
     why = checked_reason(decision.reason)
     is_reasoned = decision.verdict_reason is not None
@@ -90,7 +90,7 @@ def adjudicate(
     with store.locked(state):
         entries = log.read_log(state)
         for entry in standing(Known(scope).of(entries)).adjudications.values():
-            if all(entry["details"][name] == found[0][name] for name in _SUBJECT):
+            if all(entry["details"][name] == found[0][name] for name in (*_SUBJECT, "evidence")):
                 raise UsageError(
                     f"{named} was adjudicated by {entry['account']['name']} "
                     f"({entry['details']['adjudication_id']}); withdraw that first"
