@@ -15,6 +15,7 @@ from typing import Any
 
 import builds
 import duckdb
+import mutation
 import pandas as pd
 import pytest
 import rule_harness
@@ -68,6 +69,11 @@ def test_every_fault_is_found_and_nothing_else(trial: Path) -> None:
         else (row["rule_id"], row["form"], row["record_key"], row["column_name"])
         for row in truth(trial)
     )
+    n_lines = len((trial / "delivery" / mutation.JOINED).read_bytes().splitlines())
+    wanted |= {
+        ("DL10", "outcome", f"{mutation.JOINED}|line {line}", ""): 1
+        for line in range(n_lines - mutation.N_JOINED + 1, n_lines + 1)
+    }
     query = (
         "select rule_id, coalesce(form, ''), record_key, coalesce(column_name, ''), source "
         "from quality.violations"

@@ -4,13 +4,16 @@ loader refuses a file that cannot be trusted before any value of it is kept, so 
 of the files in force that they passed the gate; they fail when a file got past it.
 -#}
 
-{#- A rule violated by what the loader said, under any of these codes. -#}
-{% macro said_rule(rule_id, codes) -%}
+{#-
+A rule violated by what the loader said, under any of these codes. `counts`: how much a file adds to
+what is checked. Of most a file is told once; any record may be a header or a footer (DL10).
+-#}
+{% macro said_rule(rule_id, codes, counts='1') -%}
     {{ return({
         'id': rule_id,
         'violated': "kind in ('quarantine', 'warning') and code in (" ~ sql_literals(codes) ~ ')',
         'evidence': ['code', 'column_name'],
-        'counts': "case when kind = 'file' then 1 else 0 end",
+        'counts': "case when kind = 'file' then " ~ counts ~ ' else 0 end',
     }) }}
 {%- endmacro %}
 
@@ -46,7 +49,9 @@ of the files in force that they passed the gate; they fail when a file got past 
         },
         said_rule('DL08', ['open_quote']),
         said_rule('DL09', ['cut_short', 'damaged_gzip', 'rows_differ']),
-        said_rule('DL10', ['mixed_newlines', 'preamble', 'footer', 'second_header']),
+        said_rule(
+            'DL10', ['mixed_newlines', 'preamble', 'footer', 'second_header'], 'records_in + 1'
+        ),
         said_rule('DL11', ['compression_ratio', 'too_large', 'line_too_long']),
         {
             'id': 'DL12',
