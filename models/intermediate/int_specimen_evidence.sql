@@ -1,6 +1,6 @@
--- What the specimens of a lesion say that were read with or without viable cells, as an adjudication
--- is decided on it. All that were delivered count, as they do for rule PA07: a decision on them
--- stands at every cut-off.
+-- What the specimens of a lesion say that were read with or without viable cells, as it is
+-- adjudicated. All that were delivered count, as they do for rule PA07: a decision on them stands
+-- at every cut-off.
 with
 
 specimens as (
