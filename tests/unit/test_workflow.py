@@ -374,7 +374,8 @@ def test_a_reply_to_what_was_found_before_is_taken_as_that(
     places: Places, queries: list[dict[str, Any]]
 ) -> None:
     path = fill(written(places, queries, "csv")["JP07"], {SECOND: "done"})
-    now = [query | {"evidence": "age=16", "evidence_hash": "f" * 32} for query in queries]
+    found_anew = {"column_name": "sex", "evidence": "age=16", "evidence_hash": "f" * 32}
+    now = [query | found_anew for query in queries]
     assert import_replies(places.state, "store", now, path, ANN) == (1, 0)
     (reply,) = standing(Known("store").of(log.read_log(places.state))).replies
     assert reply["evidence_hash"] == reply["evidence_code"][2:]

@@ -58,14 +58,54 @@ found as (
 hashed as (
     select
         *,
-        {{ key_of(['rule_id', 'site_id', 'form', 'record_key', 'column_name']) }} as query_hash
+        {{ key_of(['rule_id', 'site_id', 'form', 'record_key', 'column_name']) }} as found_hash
     from found
+),
+
+-- Only of these may a record be found at another column than before.
+several_columns as (
+    select rule_id
+    from found
+    group by rule_id
+    having count(distinct coalesce(column_name, '')) > 1
+),
+
+-- A query is about a record whatever its column; it is named by the column it was first found at.
+first_named as (
+    select
+        rule_id,
+        record_hash,
+        min_by(found_hash, snapshot_no) as query_hash
+    from (
+        select
+            hashed.rule_id,
+            hashed.snapshot_no,
+            hashed.found_hash,
+            {{ key_of(['hashed.site_id', 'hashed.form', 'hashed.record_key']) | indent(8) }}
+                as record_hash
+        from hashed
+        inner join several_columns on hashed.rule_id = several_columns.rule_id
+    ) as of_records
+    group by rule_id, record_hash
+    having min(found_hash) <> max(found_hash)
+),
+
+named as (
+    select
+        hashed.*,
+        coalesce(first_named.query_hash, hashed.found_hash) as query_hash
+    from hashed
+    left join first_named
+        on
+            hashed.rule_id = first_named.rule_id
+            and {{ key_of(['hashed.site_id', 'hashed.form', 'hashed.record_key']) | indent(12) }}
+            = first_named.record_hash
 ),
 
 -- Of a million queries one pair or so.
 sharing_ten_digits as (
     select left(query_hash, 10) as ten_digits
-    from hashed
+    from named
     group by left(query_hash, 10)
     having min(query_hash) <> max(query_hash)
 ),
@@ -75,38 +115,38 @@ found_later as (
     select query_hash
     from (
         select
-            hashed.query_hash,
+            named.query_hash,
             row_number() over (
                 partition by sharing_ten_digits.ten_digits
-                order by min(hashed.snapshot_no), hashed.query_hash
+                order by min(named.snapshot_no), named.query_hash
             ) as found_no
-        from hashed
+        from named
         inner join sharing_ten_digits
-            on left(hashed.query_hash, 10) = sharing_ten_digits.ten_digits
-        group by sharing_ten_digits.ten_digits, hashed.query_hash
+            on left(named.query_hash, 10) = sharing_ten_digits.ten_digits
+        group by sharing_ten_digits.ten_digits, named.query_hash
     ) as of_ten_digits
     where found_no > 1
 )
 
 select
     'Q-' || left(
-        hashed.query_hash, case when found_later.query_hash is null then 10 else 20 end
+        named.query_hash, case when found_later.query_hash is null then 10 else 20 end
     ) as query_id,
-    hashed.snapshot_no,
-    hashed.received_at,
-    hashed.is_current,
-    hashed.rule_id,
-    hashed.severity,
-    hashed.site_id,
-    hashed.patient_id,
-    hashed.lesion_id,
-    hashed.form,
-    hashed.record_key,
-    hashed.column_name,
-    hashed.evidence,
-    hashed.evidence_hash,
-    hashed.source,
-    hashed.file,
-    hashed.line
-from hashed
-left join found_later on hashed.query_hash = found_later.query_hash
+    named.snapshot_no,
+    named.received_at,
+    named.is_current,
+    named.rule_id,
+    named.severity,
+    named.site_id,
+    named.patient_id,
+    named.lesion_id,
+    named.form,
+    named.record_key,
+    named.column_name,
+    named.evidence,
+    named.evidence_hash,
+    named.source,
+    named.file,
+    named.line
+from named
+left join found_later on named.query_hash = found_later.query_hash

@@ -158,7 +158,6 @@ _SAME = """
     and violations.site_id = queries.site_id
     and violations.form is not distinct from queries.form
     and violations.record_key is not distinct from queries.record_key
-    and violations.column_name is not distinct from queries.column_name
 """
 
 
