@@ -103,10 +103,20 @@ def formula(value: str | None) -> Cell:
     return Cell("<f>1+1</f>" + (f"<v>{value}</v>" if value is not None else ""))
 
 
+def shown_cell(value: float, code: str) -> Cell:
+    """A number with its format, one of FORMATS."""
+    return Cell(f"<v>{value}</v>", f' s="{FORMATS.index(code) + 2}"')
+
+
 def date_cell(serial: float) -> Cell:
     return Cell(f"<v>{serial}</v>", ' s="1"')
 
 
+FORMATS = (
+    "0%", "0.0%;[Red]-0.0%", "00000", "0.00", "#,##0.00", '0" cm"', "#,##0,", "000\\-000",
+    '_-* #,##0.00\\ "€"_-;-* #,##0.00\\ "€"_-;_-* "-"??\\ "€"_-;_-@_-',
+)  # fmt: skip
+"""Number formats of the workbooks made here; the first is Excel's own number 9."""
 LOGICAL = Cell("<v>1</v>", ' t="b"')
 ERROR = Cell("<v>#N/A</v>", ' t="e"')
 
@@ -124,6 +134,11 @@ def workbook(*sheets: tuple[str, list[list[object]]]) -> bytes:
         f'<Relationship Id="rId{n}" Type="{office}/worksheet" Target="worksheets/sheet{n}.xml"/>'
         for n in range(1, len(sheets) + 1)
     )
+    codes = "".join(
+        f'<numFmt numFmtId="{n}" formatCode="{escape(code, {chr(34): "&quot;"})}"/>'
+        for n, code in enumerate(FORMATS[1:], start=164)
+    )
+    styles = "".join(f'<xf numFmtId="{n}"/>' for n in range(164, 163 + len(FORMATS)))
     parts = {
         "[Content_Types].xml": f'<Types xmlns="{packages}/content-types"><Default Extension="rels" '
         'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
@@ -134,8 +149,8 @@ def workbook(*sheets: tuple[str, list[list[object]]]) -> bytes:
         "</workbook>",
         "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{packages}/relationships">{relations}'
         f'<Relationship Id="rId99" Type="{office}/styles" Target="styles.xml"/></Relationships>',
-        "xl/styles.xml": f'<styleSheet xmlns="{main}"><cellXfs count="2"><xf numFmtId="0"/>'
-        '<xf numFmtId="14" applyNumberFormat="1"/></cellXfs></styleSheet>',
+        "xl/styles.xml": f'<styleSheet xmlns="{main}"><numFmts>{codes}</numFmts><cellXfs>'
+        f'<xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="9"/>{styles}</cellXfs></styleSheet>',
     }
     for n, (_, rows) in enumerate(sheets, start=1):
         body = "".join(

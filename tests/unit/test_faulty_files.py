@@ -12,7 +12,17 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from loading import ERROR, LOGICAL, Cell, date_cell, formula, read_bytes, spec_of, workbook
+from loading import (
+    ERROR,
+    LOGICAL,
+    Cell,
+    date_cell,
+    formula,
+    read_bytes,
+    shown_cell,
+    spec_of,
+    workbook,
+)
 
 from dlm.contracts import load_contracts
 from dlm.errors import DeliveryRefused
@@ -415,6 +425,33 @@ CASES = [
       loaded=[["EU01-001", "", "0,0000001", "", ""]]),
     x("date_that_never_was", [X_HEAD, ["EU01-001", date_cell(60), 1, None, None]],
       quarantined=((2, "date_cell"),)),
+    *(
+        x(f"shown_{n}", [X_HEAD, ["EU01-001", None, shown_cell(value, code), None, None]],
+          quarantined=((2, fault),) if fault else (),
+          loaded=[] if fault else [["EU01-001", "", text, "", ""]])
+        for n, (value, code, fault, text) in enumerate([
+            (0.6, "0%", "percent_cell", ""),
+            (0.6, "0.0%;[Red]-0.0%", "percent_cell", ""),
+            (12, "00000", "padded_number", ""),
+            (12345, "00000", None, "12345"),
+            (12, '0" cm"', "number_format", ""),
+            (12000, "#,##0,", "number_format", ""),
+            (123456, "000\\-000", "number_format", ""),
+            (12.345, "0.00", None, "12,345"),
+            (1234.5, "#,##0.00", None, "1234,5"),
+            (12, '_-* #,##0.00\\ "€"_-;-* #,##0.00\\ "€"_-;_-* "-"??\\ "€"_-;_-@_-', None, "12"),
+        ])
+    ),
+    e("number_shown_with_zeros", workbook(("lesion", [
+        list(spec_of("eortc", "lesion").headers),
+        ["EU01-001", shown_cell(7, "00000"),
+         *[""] * (len(spec_of("eortc", "lesion").headers) - 2)],
+    ])), suffix=".xlsx", stem="lesion", loaded=[
+        ["EU01-001", "7", *[""] * (len(spec_of("eortc", "lesion").headers) - 2)]]),
+    x("blank_row_and_column_first", [[], [None, *X_HEAD],
+      [None, "EU01-001", None, shown_cell(0.6, "0%"), None, None], [None, *X_ONE],
+      [None, "EU01-002", None, ERROR, None, None]],
+      quarantined=((3, "percent_cell"), (5, "error_cell")), loaded=[E_FIRST]),
     e("merged_cells", spoiled(SHEET, "</sheetData>", "</sheetData><mergeCells><mergeCell "
       'ref="A2:A3"/></mergeCells>'), quarantined=((2, "merged_cells"),), suffix=".xlsx"),
     e("far_cell", spoiled(SHEET, "</sheetData>", '<row r="1048576"><c r="XFD1048576"><v>1</v></c>'

@@ -6,7 +6,8 @@ too, and a workbook with parts that cannot be looked through (pictures, macros) 
 A number is written with the contract's decimal mark and at most Excel's 15 digits; a date cell, in
 a date column only, in the contract's order with slashes. What has no such text (a date cell in
 another column, a time, a logical value, an error, a cell merged over several rows) sends the record
-to quarantine. A formula counts by the value saved with it.
+to quarantine, and so does a number that its format shows as another text (60 % is kept as 0.6, an
+id 00012 as 12). A formula counts by the value saved with it.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ from dlm.reading.records import FIELD_LIMIT, Record
 WORKBOOK_LIMIT = 256 * 1024**2
 CELL_LIMIT = 8_000_000
 """Cells of a sheet, blank ones between others included: calamine holds them all in memory."""
+_NUMBERS = ("integer", "decimal", "size")
+"""Types of columns in which a number means the same with zeros before it."""
 _ORDERS = {"dmy": "%d/%m/%Y", "mdy": "%m/%d/%Y", "ymd": "%Y/%m/%d"}
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
@@ -46,9 +49,30 @@ _MERGED = (
     "a cell is merged over several rows or columns, so which records its value belongs to is open; "
     "unmerge it and fill in every row",
 )
+_PERCENT = (
+    "percent_cell",
+    "a cell shows a percentage, of which Excel keeps the hundredth part (60 % is 0.6); format the "
+    "column as text and enter it again",
+)
+_PADDED = (
+    "padded_number",
+    "a cell shows zeros before a number that Excel keeps without them (00012 is 12); format the "
+    "column as text and enter it again",
+)
+_RESHAPED = (
+    "number_format",
+    "a cell shows another text than the number Excel keeps (a unit, thousands, parts set apart); "
+    "format the column as text and enter it again",
+)
 _DIGITS = 15
 _FIRST_DAY = dt.date(1900, 3, 1)
 """Before it Excel counts a day that never was, 29 February 1900."""
+_PERCENT_FORMATS = {"9": "0%", "10": "0.00%"}
+"""Those of the formats every workbook has that show another text than the number."""
+_SIGNS = re.compile(r"[_*].|\[[^\]]*\]")
+"""Signs of a number format that stand for space, colour, currency or a condition."""
+_WORDS = re.compile(r'"([^"]*)"|\\(.)')
+"""Words that a number format shows as they are."""
 _OPAQUE = {
     "xl/media/": "pictures",
     "xl/embeddings/": "embedded files",
@@ -92,7 +116,9 @@ def rows(path: Path, name: str, spec: FileSpec, contract: Contract) -> Iterator[
             )
         title = _sheet(book, name, spec)
         _refuse_private(path, name, book, title, sheets)
-        cells = book.get_sheet_by_name(title).iter_rows()
+        sheet = book.get_sheet_by_name(title)
+        # Blank rows before the first filled cell are given, blank columns are not.
+        cells, (_, left) = sheet.iter_rows(), sheet.start or (0, 0)
         unreadable, merged = sheets[title].unreadable, sheets[title].merged
     except (
         calamine.CalamineError,
@@ -121,9 +147,10 @@ def rows(path: Path, name: str, spec: FileSpec, contract: Contract) -> Iterator[
         texts, problem = [], None
         if line in unreadable:
             problem = Problem(name, line, None, *unreadable[line])
+        formats = sheets[title].formats.get(line, {})
         for position, value in enumerate(values):
             kind = types[position] if position < len(header) else "text"
-            text, why = _text(value, kind, contract)
+            text, why = _text(value, kind, contract, formats.get(left + position + 1))
             if why is not None and problem is None:
                 known = position < len(header) and header is not values and kind != "unknown"
                 column = str(header[position]) if known else None
@@ -240,6 +267,57 @@ def _texts_of(part: bytes) -> list[str]:
     return texts
 
 
+@dataclass(frozen=True)
+class _Format:
+    """A number format that can show another text than the number.
+
+    Attributes:
+        problem: code and text of what is wrong with such a cell.
+        zeros: digits up to which it fills a whole number with zeros; 0 where it changes every one.
+    """
+
+    problem: tuple[str, str]
+    zeros: int = 0
+
+    def changes(self, number: str, kind: str) -> bool:
+        """Whether the shown text says another thing than a number in a column of this type."""
+        whole = re.split("[.,]", number)[0].removeprefix("-")
+        return not self.zeros or (kind not in _NUMBERS and len(whole) < self.zeros)
+
+
+def _format(code: str) -> _Format | None:
+    """What a number format changes; None where it shows the number, or a date."""
+    code = _SIGNS.sub("", code)
+    bare = _WORDS.sub("", code)
+    if "%" in bare:
+        return _Format(_PERCENT)
+    if re.search("[ymdhs]", bare.casefold()):
+        return None
+    words = "".join(map("".join, _WORDS.findall(code)))
+    spelled = _WORDS.sub(r"\1\2", code)
+    if any(map(str.isalnum, words)) or re.search("[0#?](?:-[0#?]|,+(?:[;.]|$))", spelled):
+        return _Format(_RESHAPED)
+    zeros = re.split("[.;eE/]", bare)[0].count("0")
+    return _Format(_PADDED, zeros) if zeros > 1 else None
+
+
+def _formats(archive: zipfile.ZipFile) -> dict[str, _Format]:
+    """The cell styles, by number, whose number format can show another text than the number."""
+    if "xl/styles.xml" not in archive.namelist():
+        return {}
+    styles = ElementTree.fromstring(archive.read("xl/styles.xml"))
+    codes = _PERCENT_FORMATS | {
+        item.get("numFmtId", ""): item.get("formatCode", "")
+        for item in styles.iterfind(f"{_MAIN}numFmts/{_MAIN}numFmt")
+    }
+    known = {number: found for number, code in codes.items() if (found := _format(code))}
+    return {
+        str(number): known[item.get("numFmtId", "")]
+        for number, item in enumerate(styles.iterfind(f"{_MAIN}cellXfs/{_MAIN}xf"))
+        if item.get("numFmtId") in known
+    }
+
+
 @dataclass
 class _Sheet:
     """What a sheet's XML tells that calamine does not.
@@ -247,12 +325,15 @@ class _Sheet:
     Attributes:
         unreadable: rows with cells that calamine reads as blank though they are not, with the
             problem's code and text.
+        formats: formats that can show another text than the number, by row and column of the
+            cells that have them.
         merged: first and last row of each merged cell.
         texts: what is printed above and below the sheet.
         n_cells: cells of the smallest area that holds every filled one.
     """
 
     unreadable: dict[int, tuple[str, str]] = field(default_factory=dict)
+    formats: dict[int, dict[int, _Format]] = field(default_factory=dict)
     merged: list[tuple[int, int]] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     n_cells: int = 0
@@ -265,14 +346,15 @@ def _scan_sheets(path: Path) -> dict[str, _Sheet]:
             item.get("Id"): item.get("Target", "").removeprefix("/xl/")
             for item in ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
         }
+        formats = _formats(archive)
         found = {}
         for item in ElementTree.fromstring(archive.read("xl/workbook.xml")).iter(f"{_MAIN}sheet"):
             with archive.open(f"xl/{targets[item.get(_RELATION)]}") as stream:
-                found[item.get("name", "")] = _scan_sheet(stream)
+                found[item.get("name", "")] = _scan_sheet(stream, formats)
     return found
 
 
-def _scan_sheet(stream: IO[bytes]) -> _Sheet:
+def _scan_sheet(stream: IO[bytes], formats: dict[str, _Format]) -> _Sheet:
     sheet = _Sheet()
     row = column = last_row = last_column = 0
     for event, element in ElementTree.iterparse(stream, ("start", "end")):
@@ -290,6 +372,9 @@ def _scan_sheet(stream: IO[bytes]) -> _Sheet:
                 value is None or (not value.text and element.get("t") != "str")
             ):
                 sheet.unreadable.setdefault(row, _NO_VALUE)
+            shown = formats.get(element.get("s", "0"))
+            if shown is not None and value is not None and element.get("t", "n") == "n":
+                sheet.formats.setdefault(row, {})[column] = shown
             if len(element):
                 last_row, last_column = max(last_row, row), max(last_column, column)
         elif tag == "mergeCell":
@@ -350,8 +435,17 @@ def _column_types(header: list[Any], spec: FileSpec) -> list[str]:
     return [kinds.get(match_name(str(value)), "unknown") for value in header]
 
 
-def _text(value: Any, kind: str, contract: Contract) -> tuple[str, tuple[str, str] | None]:
-    """A cell as text, and the code and text of what is wrong with it."""
+def _text(
+    value: Any, kind: str, contract: Contract, shown: _Format | None
+) -> tuple[str, tuple[str, str] | None]:
+    """A cell as text, and the code and text of what is wrong with it.
+
+    Args:
+        value: what calamine makes of the cell.
+        kind: type of its column.
+        contract: the source's habits.
+        shown: its number format, where that can show another text than the number.
+    """
     if isinstance(value, str):
         if len(value) > FIELD_LIMIT:
             return "", ("field_too_long", f"a cell is longer than {FIELD_LIMIT} characters")
@@ -359,7 +453,10 @@ def _text(value: Any, kind: str, contract: Contract) -> tuple[str, tuple[str, st
     if isinstance(value, bool):
         return "", ("logical_cell", "a cell holds a logical value; write the code as text")
     if isinstance(value, (int, float)):
-        return _number(value, contract.decimal_mark)
+        text, why = _number(value, contract.decimal_mark)
+        if why is None and shown is not None and shown.changes(text, kind):
+            return "", shown.problem
+        return text, why
     if isinstance(value, dt.datetime) and value.time() == dt.time():
         value = value.date()
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
