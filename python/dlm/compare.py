@@ -1,8 +1,8 @@
 """Two states of the deliveries compared record by record, by the natural key of each form.
 
 Cells are compared as they are read, so that a date or number in another notation is no change, and
-told as they are written. The work is done by DuckDB on two scratch databases, so that files of any
-size can be compared.
+told as they are written. Dates are read by the macros that staging reads them by. The work is done
+by DuckDB on two scratch databases, so that files of any size can be compared.
 """
 
 from __future__ import annotations
@@ -17,17 +17,12 @@ import duckdb
 
 from dlm import engine
 from dlm.contracts import Column, Contract, FileSpec, Form
+from dlm.macros import render
 from dlm.scratch import scratch_folder
 from dlm.sql_text import literal, plain, plain_id, quoted
 
 Fill = Callable[[duckdb.DuckDBPyConnection], object]
 """Loads one state of the deliveries into schema raw of an empty database."""
-_ERAS = (
-    ("令和|R", 2018, "2019-05-01", "9999"),
-    ("平成|H", 1988, "1989-01-08", "2019-04-30"),
-    ("昭和|S", 1925, "1926-12-25", "1989-01-07"),
-)
-"""Japanese eras as macros/dates.sql has them: names, year before year one, first and last day."""
 _WHOSE = ("patient_id", "lesion_no", "site_id")
 """Columns that say whose a record is; the rest is its payload. Of one lesion (or patient), what
 stands outside the key is enough to know a record by whose visit or specimen got another number."""
@@ -122,11 +117,11 @@ def record_changes(
         names = [column.name for column in form.columns]
         told = ", ".join(f"b.{_text(name)} as old_{name}, a.{_text(name)} as new_{name}"
                          for name in names)  # fmt: skip
-        steps = [
-            _stages(f"{side}_{column.name}", column.type, contract)
+        cells_read = {
+            f"{side}_{column.name}": column.type
             for column in form.columns
             for side in ("old", "new")
-        ]
+        }
         cells_of = ", ".join(
             f"old_{name}, new_{name}, read_old_{name} is distinct from read_new_{name}"
             for name in names
@@ -136,10 +131,10 @@ def record_changes(
             "coalesce(b.patient, a.patient) as patient, coalesce(b.lesion, a.lesion) as lesion, "
             f"b.file as old_file, b.line as old_line, a.file as file, a.line as line, {told} "
             f"from before.{table} as b full join after.{table} as a "
-            f"on b.record_key = a.record_key where b.content is distinct from a.content), "
-            f"compared as ({_staged('changed', steps)}) "
+            "on b.record_key = a.record_key where b.content is distinct from a.content), "
+            f"{_reading('changed', cells_read, contract)} "
             "select record_key, patient, lesion, old_file, old_line, file, line, "
-            f"{cells_of} from compared order by record_key"
+            f"{cells_of} from read order by record_key"
         ).fetchall()
         for key, patient, lesion, old_file, old_line, new_file, new_line, *cells in rows:
             places = (old_file, old_line, new_file, new_line)
@@ -304,7 +299,6 @@ def _records(contract: Contract, form: Form) -> str:
     """SQL that makes the table of a form's records, one per key, from schema raw."""
     spec = _spec(contract, form)
     texts = {column.name: _as_written(column, spec.headers) for column in form.columns}
-    steps = [_stages(_text(column.name), column.type, contract) for column in form.columns]
     kinds = {column.name: column.type for column in form.columns}
     key = ", ".join(f"coalesce({_named(name, kinds[name], contract)}, '')" for name in form.key)
     content = _joined([_read(name) for name in texts])
@@ -315,9 +309,9 @@ def _records(contract: Contract, form: Form) -> str:
     written = ", ".join(f"{text} as {_text(name)}" for name, text in texts.items())
     return (
         f"create table {_table(contract, form)} as "
-        f"with written as (select _file as file, _line as line, {written} "
+        f"with written as not materialized (select _file as file, _line as line, {written} "
         f"from raw.{quoted(spec.raw_table)} where {_rows_of(contract, form)}), "
-        f"read as ({_staged('written', steps)}) "
+        f"{_reading('written', {_text(name): kinds[name] for name in kinds}, contract)} "
         f"select concat_ws('|', {key}) as record_key, {patient} as patient, "
         f"cast({lesion} as varchar) as lesion, {content} as content, "
         f"{_unless_blank(payload)} as payload, {_unless_blank(outside_key)} as outside_key, "
@@ -363,14 +357,63 @@ def _as_written(column: Column, headers: tuple[str, ...]) -> str:
     return f"concat_ws('+', {codes})"
 
 
-def _stages(text: str, kind: str, contract: Contract) -> list[tuple[str, str]]:
-    """SQL, with aliases, that reads a cell step by step; the last alias is read_<text>.
+def _reading(relation: str, cells: dict[str, str], contract: Contract) -> str:
+    """CTEs that add what its cells say to a relation; the last one is `read`.
 
-    Blank is null, an id in capitals, a number without padding zeros, a date in ISO order with two
-    hyphens for a part that is not known; what cannot be read so stays plain text.
+    A cell text_<name> or <name> is read as read_<name>: blank is null, an id in capitals, a number
+    without padding zeros, a date in ISO order up to the last part known; what cannot be read so
+    stays plain text.
+
+    Args:
+        relation: a CTE before these.
+        cells: its columns of text, with the types of what they hold.
+        contract: the source's habits.
     """
-    name = text.removeprefix("text_")
-    read, as_plain = f"read_{name}", f"plain_{name}"
+    dates = [text for text, kind in cells.items() if kind == "date"]
+    steps = [_stages(text, kind, contract) for text, kind in cells.items() if kind != "date"]
+    if not dates:
+        return f"read as ({_staged(relation, steps)})"
+    read = "".join(f", {text}_date.read as {_name(text)}" for text in dates)
+    joined = " ".join(
+        f"left join dates as {text}_date on {relation}.{text} = {text}_date.text" for text in dates
+    )
+    return (
+        f"dates as materialized ({_dates(relation, dates, contract)}), "
+        f"dated as (select {relation}.*{read} from {relation} {joined}), "
+        f"read as ({_staged('dated', steps)})"
+    )
+
+
+def _dates(relation: str, texts: list[str], contract: Contract) -> str:
+    """SQL of every text of some columns once, with what it is read as.
+
+    A form has many dates and few different ones.
+    """
+    habits = {
+        "date_order": contract.date_order,
+        "eras": contract.eras,
+        "excel_serials": contract.excel_serials,
+    }
+    western, dated = "slashed", "iso"
+    if contract.eras:
+        western, dated = (
+            render("western_date('slashed')"),
+            render("date_within_era('slashed', 'iso')"),
+        )
+    sql = " union ".join(f"select {text} as text from {relation}" for text in texts)
+    for step, name in (
+        (plain("text"), "plain"),
+        (render(f"slashed_date('plain', {habits})"), "slashed"),
+        (western, "western"),
+        (render(f"iso_as_declared('western', {habits})"), "iso"),
+    ):
+        sql = f"select *, {step} as {name} from ({sql})"
+    return f"select text, coalesce({dated}, plain) as read from ({sql})"
+
+
+def _stages(text: str, kind: str, contract: Contract) -> list[tuple[str, str]]:
+    """SQL, with aliases, that reads a cell that is no date step by step."""
+    read, as_plain = _name(text), f"plain_{text}"
     first = (as_plain, plain(text))
     if kind == "id":
         return [first, (read, plain_id(as_plain))]
@@ -390,8 +433,6 @@ def _stages(text: str, kind: str, contract: Contract) -> list[tuple[str, str]]:
                 f"else {as_plain} end",
             ),
         ]
-    if kind == "date":
-        return [first, *_date_stages(as_plain, name, contract)]
     return [(read, plain(text))]
 
 
@@ -408,40 +449,6 @@ def _staged(relation: str, steps: list[list[tuple[str, str]]]) -> str:
     return sql
 
 
-def _date_stages(text: str, name: str, contract: Contract) -> list[tuple[str, str]]:
-    """SQL that reads a date in the contract's order and, where it has any, in Japanese eras."""
-    parts = {
-        letter: f"split_part({{}}, '/', {number})"
-        for number, letter in enumerate(contract.date_order, start=1)
-    }
-    pattern = "/".join("[0-9]{4}" if x == "y" else "([0-9]{1,2}|--)" for x in contract.date_order)
-
-    def iso(slashed: str) -> str:
-        year, month, day = (parts[letter].format(slashed) for letter in "ymd")
-        joined = f"{year} || '-' || lpad({month}, 2, '0') || '-' || lpad({day}, 2, '0')"
-        return f"case when regexp_matches({slashed}, '^{pattern}$') then {joined} end"
-
-    if not contract.eras:
-        return [(f"read_{name}", f"coalesce({iso(text)}, {text})")]
-    slashed, western, dated = f"slashed_{name}", f"western_{name}", f"dated_{name}"
-    years = " ".join(
-        f"when regexp_matches({slashed}, '^({names})[0-9]{{1,2}}/') then "
-        f"({zero} + cast(regexp_extract({slashed}, '^({names})([0-9]+)', 2) as integer)) "
-        f"|| substr({slashed}, strpos({slashed}, '/'))"
-        for names, zero, _, _ in _ERAS
-    )
-    outside = " or ".join(
-        f"(regexp_matches({slashed}, '^({names})') and {dated} not between '{first}' and '{last}')"
-        for names, _, first, last in _ERAS
-    )
-    return [
-        (slashed, f"replace(translate(upper({text}), '年月.日', '///'), '元', '1')"),
-        (western, f"case {years} else {slashed} end"),
-        (dated, iso(western)),
-        (f"read_{name}", f"case when {dated} is null or {outside} then {text} else {dated} end"),
-    ]
-
-
 def _named(name: str, kind: str, contract: Contract) -> str:
     """SQL of a cell of a key: an id that is said to be missing is one that is not there."""
     if kind != "id" or not contract.missing_codes:
@@ -452,6 +459,11 @@ def _named(name: str, kind: str, contract: Contract) -> str:
 
 def _read(name: str) -> str:
     return f"read_{name}"
+
+
+def _name(text: str) -> str:
+    """What a cell is called once it is read."""
+    return _read(text.removeprefix("text_"))
 
 
 def _joined(parts: list[str]) -> str:

@@ -1,7 +1,7 @@
-"""The project's statistics as SQL without dbt: the same macro files, rendered for DuckDB.
+"""The project's statistics and its reading of cells as SQL without dbt, rendered for DuckDB.
 
-The formulas are written once, in the folders `macros/statistics` and `macros/survival`. dbt renders
-them into the models; here Jinja alone does, in milliseconds, for data that are not in the models.
+They are written once, in the folder `macros`. dbt renders them into the models; here Jinja alone
+does, in milliseconds, for data that are not in the models.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import jinja2
 
 from dlm.errors import DlmError
 
-FOLDERS = ("statistics", "survival")
+FILES = ("text.sql", "dates.sql", "cells.sql", "statistics/*.sql", "survival/*.sql")
 CONFIDENCE_LEVEL = 0.95
 # A source tree has the folder beside `python`, an installed package in itself (see pyproject.toml).
 _PLACES = (
@@ -25,12 +25,38 @@ _PLACES = (
 
 
 class _Adapter:
-    """Stands in for dbt's adapter: dispatches to the macro written for DuckDB."""
+    """Stands in for dbt's adapter: dispatches to the macro written for DuckDB, if not for all."""
 
     @staticmethod
     @jinja2.pass_context
     def dispatch(context: Any, name: str, _package: str | None = None) -> Callable[..., str]:
-        return context.resolve(f"duckdb__{name}")  # type: ignore[no-any-return]
+        default = context.resolve(f"default__{name}")
+        return context.get(f"duckdb__{name}", default)  # type: ignore[no-any-return]
+
+
+class _Returned(Exception):
+    """Carries what a macro returns out of it, as in dbt."""
+
+    def __init__(self, value: Any):
+        self.value = value
+        super().__init__()
+
+
+def _return(value: Any) -> None:
+    raise _Returned(value)
+
+
+class _Context(jinja2.runtime.Context):
+    """Calls macros as dbt does: one that returns a value gives that, and not its text."""
+
+    def call(self, called: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """What a call in a template gives."""
+        try:
+            return super().call(called, *args, **kwargs)
+        except _Returned as returned:
+            if not isinstance(called, jinja2.runtime.Macro):
+                raise
+            return returned.value
 
 
 @functools.cache
@@ -52,14 +78,17 @@ def render(expression: str, confidence_level: float = CONFIDENCE_LEVEL) -> str:
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(undefined=jinja2.StrictUndefined, extensions=["jinja2.ext.do"])
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, extensions=["jinja2.ext.do"])
+    environment.context_class = _Context
+    environment.globals["return"] = _return
+    return environment
 
 
 @functools.cache
 def _compiled() -> jinja2.Template:
     for place in _PLACES:
-        files = [file for folder in FOLDERS for file in sorted((place / folder).glob("*.sql"))]
+        files = [file for pattern in FILES for file in sorted(place.glob(pattern))]
         if files:
             source = "".join(file.read_text(encoding="utf-8") for file in files)
             return _environment().from_string(source)
-    raise DlmError(f"the statistics macros are missing from {_PLACES[0]}; install dlm again")
+    raise DlmError(f"the macros are missing from {_PLACES[0]}; install dlm again")

@@ -282,36 +282,68 @@ def test_a_restore_that_is_killed_leaves_no_half_store(old: Path, tmp_path: Path
 
 # ---------------------------------------------------------------- notation, sites, formulas
 
-JCOG_HEAD = "症例番号,最終確認日,生死,死亡日,死因"
-SAME_DAY = (
-    ("令和元年5月3日", "2019/05/03"),
-    ("R1.5.3", "２０１９/5/3"),
-    ("昭和64年1月7日", "1989/1/7"),
-    ("平成31年4月30日", "H31.4.30"),
-    ("2019/02/30", "2019/2/30"),
-    ("2019/--/--", "2019/--/-- "),
-)
-OTHER_DAY = (
-    ("平成31年5月1日", "2019/05/01"),  # no day of that era
-    ("2019/05/03", "2019/05/04"),
-    ("", "2019/05/03"),
-    ("ND", ""),
-)
+HEADS = {
+    "eortc": "PATID;DTLAST;STATUS;DTDEATH;CAUSE",
+    "jcog": "症例番号,最終確認日,生死,死亡日,死因",
+}
+SAME_DAY = {
+    "eortc": (
+        ("03/05/2019", "3.5.2019"),
+        ("03/05/2019", "03-05-2019"),
+        ("--/05/2019", "UN/05/2019"),
+        ("--/05/2019", "05.2019"),
+        ("--/--/2019", "2019"),
+        ("unk/unk/2019", "??/??/2019"),
+        ("32/05/2019", "32.5.2019"),
+    ),
+    "jcog": (
+        ("令和元年5月3日", "2019/05/03"),
+        ("R1.5.3", "２０１９/5/3"),
+        ("㋿1/5/3", "2019-05-03"),
+        ("昭和64年1月7日", "1989/1/7"),
+        ("平成31年4月30日", "H31.4.30"),
+        ("大正15年12月24日", "T15.12.24"),
+        ("㍾45/7/29", "1912/07/29"),
+        ("2019/02/30", "2019/2/30"),
+        ("2019/--/--", "2019/--/-- "),
+        ("2019/05/--", "2019/05"),
+        ("2019年5月", "R1.5"),
+        ("2019年", "2019"),
+    ),
+}
+OTHER_DAY = {
+    "eortc": (
+        ("03/05/2019", "05/03/2019"),
+        ("03/05/2019", "2019/05/03"),  # unreadable in this order
+        ("--/05/2019", "01/05/2019"),
+        ("43588", "03/05/2019"),  # no source declares days as Excel counts them
+    ),
+    "jcog": (
+        ("平成31年5月1日", "2019/05/01"),  # no day of that era
+        ("2019/05/03", "2019/05/04"),
+        ("2019/05", "2019"),
+        ("", "2019/05/03"),
+        ("ND", ""),
+    ),
+}
 
 
-def test_a_date_in_another_notation_is_no_change(tmp_path: Path) -> None:
-    contracts = [load_contracts()["jcog"]]
+@pytest.mark.parametrize("source", HEADS)
+def test_a_date_in_another_notation_is_no_change(tmp_path: Path, source: str) -> None:
+    contracts = [load_contracts()[source]]
     spec = next(spec for spec in contracts[0].file_specs() if spec.stem == "outcome")
+    pairs = SAME_DAY[source] + OTHER_DAY[source]
     fills = []
     for side in (0, 1):
         path = tmp_path / f"{side}.csv"
-        rows = [f"JP01-{n:03},{pair[side]},生存,," for n, pair in enumerate(SAME_DAY + OTHER_DAY)]
-        path.write_text("\n".join([JCOG_HEAD, *rows]) + "\n", encoding="utf-8")
-        item = Incoming(path, "jcog/outcome.csv", spec, contracts[0], None, "d", None)
+        mark = contracts[0].delimiter
+        rows = [f"JP01-{n:03}{mark}{pair[side]}{mark * 3}" for n, pair in enumerate(pairs)]
+        path.write_text("\n".join([HEADS[source], *rows]) + "\n", encoding="utf-8")
+        item = Incoming(path, f"{source}/outcome.csv", spec, contracts[0], None, "d", None)
         fills.append(functools.partial(load_raw, items=[item], origins=[]))
     with two_states(contracts, *fills) as both:
         changes = [(each.column, each.old, each.new) for each in record_changes(both, contracts)]
-    assert changes == [("last_contact_date", old, new) for old, new in OTHER_DAY]
+    assert changes == [("last_contact_date", old, new) for old, new in OTHER_DAY[source]]
 
 
 @pytest.fixture
@@ -354,6 +386,9 @@ def test_what_a_key_and_a_number_say_is_compared_not_how(
     nobody = date(2021, 4, 1), date(2021, 5, 1)
     for day, reader in zip(nobody, ("", "UNK"), strict=True):
         delivery = receive(reads(tmp_path / f"{day}", "01/03/2019;1;;12,5;1", reader), old, day)
+    assert store.changes_of(old, delivery.delivery_id) == []
+    for day, text in ((date(2021, 6, 1), "--/03/2019"), (date(2021, 7, 1), "03.2019")):
+        delivery = receive(reads(tmp_path / f"{day}", f"{text};1;;12,5;1"), old, day)
     assert store.changes_of(old, delivery.delivery_id) == []
 
 

@@ -36,7 +36,10 @@ _HARMLESS = (
     r"|[0-9-]{1,2}[/.-][0-9-]{1,2}[/.-][0-9]{4}|[0-9]{4}[/.-][0-9-]{1,2}[/.-][0-9-]{1,2})$"
 )
 """Trial identifiers, and (in columns that are not free text) dates."""
-
+_MEASURE = r"^ *-?(?:[0０]|[1-9１-９][0-9０-９]{0,6})(?:[.,．，][0-9０-９]+)? *$"
+"""A number whose digits before the decimal mark are too few to tell of anyone."""
+_MEASURES = ("decimal", "size")
+"""Types of columns that hold such."""
 
 _NO_WORDS = frozenset(("unknown", "none", "null", "test", "total", "missing"))
 """Words that stand where an identifier should and are no names."""
@@ -136,7 +139,7 @@ class PrivacyGate:
     def look_at_damaged(self, line: int, fields: list[str]) -> None:
         """Look at what could be cut of a record that goes to quarantine."""
         for value in fields:
-            if len(value.encode()) >= _SHORTEST:
+            if len(value.encode()) >= _SHORTEST and not re.match(_MEASURE, value):
                 kind = private_text(value)
                 if kind:
                     self._add(None, line, f"holds {kind}")
@@ -222,8 +225,8 @@ def _distinct(column: pa.Array) -> tuple[Callable[[], pa.Array], np.ndarray[Any,
 def _suspects(values: pa.Array, kind: str) -> list[tuple[_Rule, Any]]:
     """Each of some distinct values that a rule for columns of this type matches."""
     if kind != "text":
-        harmless = pc.match_substring_regex(values, _HARMLESS)
-        values = values.filter(pc.invert(harmless))
+        harmless = f"{_HARMLESS}|{_MEASURE}" if kind in _MEASURES else _HARMLESS
+        values = values.filter(pc.invert(pc.match_substring_regex(values, harmless)))
     if not len(values):
         return []
     folded = pc.utf8_normalize(values, form="NFKC")
