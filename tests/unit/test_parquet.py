@@ -110,6 +110,11 @@ def test_people_are_refused(tmp_path: Path) -> None:
         (pa.array([True, False]), "column_type"),
         (pa.array([[1], [2]]), "column_type"),
         (pa.array([datetime(2020, 1, 1, 8), None]), "column_type"),
+        (pa.array([2**31 - 1, None], pa.date32()), "no_day"),
+        (pa.array([3_000_000, None], pa.date32()), "no_day"),
+        (pa.array([-(10**6), None], pa.date32()), "no_day"),
+        (pa.array([2**62, None], pa.timestamp("us")), "no_day"),
+        (pa.array([10**15, None], pa.timestamp("s", "UTC")), "no_day"),
         (pa.array(["a\x00", ""]), "bad_character"),
         (pa.array(["a�", ""]), "bad_character"),
         (pa.array(["a" * 70_000, ""]), "field_too_long"),
@@ -118,7 +123,9 @@ def test_people_are_refused(tmp_path: Path) -> None:
 def test_what_no_text_could_hold_refuses_the_file(
     tmp_path: Path, column: pa.Array, code: str
 ) -> None:
-    assert code in refusal(tmp_path, outcome_table(CAUSE=column))
+    told = refusal(tmp_path, outcome_table(CAUSE=column))
+    assert "eortc/outcome.parquet" in told
+    assert code in told
 
 
 def test_separators_of_hashes_tell_records_apart(tmp_path: Path) -> None:

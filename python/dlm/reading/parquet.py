@@ -186,8 +186,16 @@ def _numbers(column: pa.Array, mark: str) -> pa.DictionaryArray:
 def _days(column: pa.Array, order: str, title: str, name: str) -> pa.DictionaryArray:
     """Days in the source's order of parts."""
     coded = column.dictionary_encode()
+    try:
+        values = coded.dictionary.to_pylist()
+    except OverflowError:
+        what = (
+            "holds a day before the year 1 or after 9999, as an infinite date is; "
+            "send the day, or null where there is none"
+        )
+        raise DeliveryRefused([Problem(name, None, title, "no_day", what)]) from None
     texts = []
-    for value in coded.dictionary.to_pylist():
+    for value in values:
         if hasattr(value, "hour") and (value.hour or value.minute or value.second):
             what = "holds a time of day where a day is expected; send days"
             raise DeliveryRefused([Problem(name, None, title, "column_type", what)])
