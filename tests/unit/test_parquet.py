@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from loading import Outcome, read_bytes
 
 from dlm.errors import DeliveryRefused
+from dlm.reading.parquet import _numbers
 
 HEADERS = ("PATID", "DTLAST", "STATUS", "DTDEATH", "CAUSE")
 
@@ -58,12 +60,22 @@ def test_typed_columns_are_written_as_the_source_would(tmp_path: Path) -> None:
     ]
 
 
-def test_numbers_have_no_more_digits_than_they_need(tmp_path: Path) -> None:
-    numbers = pa.array([3.0, 1e-7])
-    assert [row[4] for row in read(tmp_path, outcome_table(CAUSE=numbers)).records] == [
-        "3",
-        "0,0000001",
-    ]
+@pytest.mark.parametrize(
+    ("kind", "texts"),
+    [
+        (pa.float32(), ["1,1", "0,1", "0,00012345", "-16777216", "30000000000000000000"]),
+        (pa.float64(), ["3", "0,0000001", "0,00000000000123456789", "100000000000000000000000"]),
+        (pa.float64(), ["0,1", "12,333333333333334", "-2,5", "123456789012345680"]),
+        (pa.decimal128(20, 10), ["12,5", "0,00000001", "-3", "100"]),
+    ],
+)
+def test_numbers_have_no_more_and_no_fewer_digits_than_they_need(
+    kind: pa.DataType, texts: list[str]
+) -> None:
+    numbers = [Decimal(text.replace(",", ".")) for text in texts]
+    if pa.types.is_floating(kind):
+        numbers = [float(number) for number in numbers]  # type: ignore[misc]
+    assert _numbers(pa.array(numbers, kind), ",").to_pylist() == texts
 
 
 def test_columns_are_matched_by_name_and_repeats_counted(tmp_path: Path) -> None:

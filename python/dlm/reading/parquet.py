@@ -8,6 +8,7 @@ gets the source's decimal mark and a day its order of parts. What has no single 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
@@ -173,10 +174,10 @@ def _numbers(column: pa.Array, mark: str) -> pa.DictionaryArray:
         column = pc.if_else(pc.is_nan(column), None, column)
     coded = column.dictionary_encode()
     texts = []
-    for value in coded.dictionary.to_pylist():
-        text = format(value, "f") if abs(value) >= 1e16 or isinstance(value, int) else str(value)
+    # Arrow writes the shortest text that is the same number in the width of its column.
+    for text in coded.dictionary.cast(pa.string()).to_pylist():
         if "e" in text.casefold():
-            text = format(value, ".15f")
+            text = format(Decimal(text), "f")
         if "." in text:
             text = text.rstrip("0").rstrip(".")
         texts.append(text.replace(".", mark))
