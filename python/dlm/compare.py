@@ -400,7 +400,7 @@ def _dates(relation: str, texts: list[str], contract: Contract) -> str:
             render("western_date('slashed')"),
             render("date_within_era('slashed', 'iso')"),
         )
-    sql = " union ".join(f"select {text} as text from {relation}" for text in texts)
+    sql = " union ".join(f"select distinct {text} as text from {relation}" for text in texts)
     for step, name in (
         (plain("text"), "plain"),
         (render(f"slashed_date('plain', {habits})"), "slashed"),
