@@ -467,6 +467,8 @@ CASES = [
       suffix=".xlsx"),
     e("picture", spoiled("xl/media/image1.png", "", "PNG"), "unexamined_part", suffix=".xlsx"),
     e("macros", spoiled("xl/vbaProject.bin", "", "x"), "unexamined_part", suffix=".xlsx"),
+    x("workbook_replacement_character", [X_HEAD, ["EU01-001", None, 1, None, "caf\ufffd"]],
+      "replacement_character"),
     x("workbook_name", [X_HEAD, ["Smith, John", None, 1, None, None]], "private_data"),
 ]  # fmt: skip
 

@@ -41,6 +41,13 @@ _BOMS = (
 )
 
 
+LOST_CHARACTER = (
+    "replacement_character",
+    "holds the character U+FFFD, which stands for one that was lost when the file was converted; "
+    "export it anew from the source",
+)
+"""Code and text of the refusal of a file that holds one."""
+
 # Bytes that no text in the encoding has, which Python's codecs decode all the same.
 _UNASSIGNED = {
     "cp932": re.compile("[\x80\xa0\uf8f0-\uf8f3]"),
@@ -246,13 +253,7 @@ def _scan(path: Path, name: str, size: int, gzipped: bool, encoding: str, skip: 
                 raise refused(name, at, "nul_byte", _NUL)
             if "\ufffd" in text:
                 before = text[: text.index("\ufffd")]
-                raise refused(
-                    name,
-                    line + _line_ends(before),
-                    "replacement_character",
-                    "holds the character U+FFFD, which stands for one that was lost when the file "
-                    "was converted; export it anew from the source",
-                )
+                raise refused(name, line + _line_ends(before), *LOST_CHARACTER)
             quotes = quotes or '"' in text
             carriage_returns = carriage_returns or "\r" in text
             line_feeds = line_feeds or "\n" in text

@@ -27,7 +27,7 @@ import python_calamine as calamine
 
 from dlm.contracts import Contract, FileSpec, match_name
 from dlm.errors import Problem
-from dlm.reading.content import RATIO_LIMIT, check_magic, refused
+from dlm.reading.content import LOST_CHARACTER, RATIO_LIMIT, check_magic, refused
 from dlm.reading.privacy import private_texts
 from dlm.reading.records import FIELD_LIMIT, Record
 
@@ -100,7 +100,8 @@ def rows(path: Path, name: str, spec: FileSpec, contract: Contract) -> Iterator[
     """The rows of the sheet that holds the form, the header first; blank rows hold no record.
 
     Raises:
-        DeliveryRefused: it is no workbook, is too large, or which sheet is meant is open.
+        DeliveryRefused: it is no workbook, is too large, which sheet is meant is open, or a cell
+            holds U+FFFD.
     """
     _check_archive(path, name)
     try:
@@ -151,6 +152,8 @@ def rows(path: Path, name: str, spec: FileSpec, contract: Contract) -> Iterator[
         for position, value in enumerate(values):
             kind = types[position] if position < len(header) else "text"
             text, why = _text(value, kind, contract, formats.get(left + position + 1))
+            if "\ufffd" in text:
+                raise refused(name, line, *LOST_CHARACTER)
             if why is not None and problem is None:
                 known = position < len(header) and header is not values and kind != "unknown"
                 column = str(header[position]) if known else None
