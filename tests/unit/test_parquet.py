@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from loading import Outcome, read_bytes
+from loading import Outcome, read_bytes, spec_of
 
 from dlm.errors import DeliveryRefused
 from dlm.reading.parquet import _numbers
@@ -129,7 +129,6 @@ def test_people_are_refused(tmp_path: Path) -> None:
         (pa.array([10**15, None], pa.timestamp("s", "UTC")), "no_day"),
         (pa.array(["a\x00", ""]), "bad_character"),
         (pa.array(["a�", ""]), "bad_character"),
-        (pa.array(["a" * 70_000, ""]), "field_too_long"),
     ],
 )
 def test_what_no_text_could_hold_refuses_the_file(
@@ -138,6 +137,20 @@ def test_what_no_text_could_hold_refuses_the_file(
     told = refusal(tmp_path, outcome_table(CAUSE=column))
     assert "eortc/outcome.parquet" in told
     assert code in told
+
+
+def test_a_long_text_is_judged_as_in_csv(tmp_path: Path) -> None:
+    """Characters are counted, and what is too long sets its record aside alone."""
+    reasons = ["肝" * 30_000, "肝" * 65_537, "a" * 65_536]
+    columns = [["EU01-001", "EU01-002", "EU01-003"], *[["1"] * 3] * 3, reasons, [""] * 3]
+    headers = spec_of("eortc", "disposition").headers
+    table = read(tmp_path, pa.table(dict(zip(headers, columns, strict=True))), stem="disposition")
+    rows = [headers, *zip(*columns, strict=True)]
+    text = "".join(";".join(row) + "\n" for row in rows)
+    same = read_bytes(tmp_path, text.encode(), stem="disposition")
+    assert table.records == same.records == [list(rows[1]), list(rows[3])]
+    for found, line in ((table, 2), (same, 3)):
+        assert [(one.line, one.code) for one in found.quarantined] == [(line, "field_too_long")]
 
 
 def test_separators_of_hashes_tell_records_apart(tmp_path: Path) -> None:

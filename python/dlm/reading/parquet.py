@@ -91,7 +91,8 @@ def batches(
 
 
 def odd_rows(batch: pa.RecordBatch, header: Header, patient: int | None) -> np.ndarray:
-    """Rows that may be no record: all blank, the header again, or a line about the file."""
+    """Rows that may be no record: all blank, the header again, a line about the file, or with a
+    field that is too long."""
     filled = np.zeros(batch.num_rows, dtype=bool)
     for column in batch.columns:
         trimmed = pc.utf8_trim_whitespace(column.dictionary)
@@ -99,6 +100,11 @@ def odd_rows(batch: pa.RecordBatch, header: Header, patient: int | None) -> np.n
         if filled.all():
             break
     odd = ~filled
+    for column in batch.columns:
+        # As many bytes at least as characters, and known without reading the texts.
+        if (value_lengths(column.dictionary) > FIELD_LIMIT).any():
+            lengths = pc.utf8_length(column.dictionary).to_numpy()
+            odd |= _of_values(column, lengths > FIELD_LIMIT)
     # Columns stand in the contract's order here; the header's first is one of them.
     first = batch.column(header.order.index(0))
     again = header.may_repeat(first.dictionary)
@@ -122,9 +128,6 @@ def _look(column: pa.DictionaryArray, title: str, line: int, name: str, may_sepa
     values = column.dictionary
     if not len(values):
         return
-    if int(value_lengths(values).max()) > FIELD_LIMIT:
-        what = f"a field after this record is longer than {FIELD_LIMIT} characters"
-        raise refused(name, line, "field_too_long", what)
     notable = pc.match_substring_regex(values, _NOTABLE)
     if not pc.any(notable).as_py():
         return

@@ -246,6 +246,8 @@ class _Reading:
                         in_file[at] = value
                     record = records.Record(int(lines[row]), in_file, None, True, True, 1)
                     problem = self._judged(record, header)
+                    if problem is None and max(map(len, fields)) > records.FIELD_LIMIT:
+                        problem = Problem(name, record.line, None, *records.FIELD_TOO_LONG)
                     if problem is not None:
                         self._quarantine(record, problem)
                         kept[row] = False

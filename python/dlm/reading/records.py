@@ -16,9 +16,12 @@ from dlm.errors import DeliveryRefused, Problem
 from dlm.reading.content import refused
 
 FIELD_LIMIT = 64 * 1024
+"""Characters of a field."""
 RECORD_LIMIT = 4 * FIELD_LIMIT
 """Characters of a record that spans lines; longer, its quotes are taken to be broken."""
 LINE_LIMIT = 16 * 1024**2
+FIELD_TOO_LONG = ("field_too_long", f"a field is longer than {FIELD_LIMIT} characters")
+"""Code and text of the problem of a record that has one."""
 
 
 FOOTER = (
@@ -152,8 +155,7 @@ def cut_records(
         if fault is not None:
             problem = _quote_problem(text, fault, name, start, number)
         elif len(text) > FIELD_LIMIT and max(map(len, fields)) > FIELD_LIMIT:
-            what = f"a field is longer than {FIELD_LIMIT} characters"
-            problem = Problem(name, start, None, "field_too_long", what)
+            problem = Problem(name, start, None, *FIELD_TOO_LONG)
         elif _stray_newline(text, fields, newline):
             problem = Problem(
                 name,
