@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 from loading import Outcome, read_bytes, workbook
 
@@ -17,6 +18,7 @@ from dlm.changes import told
 from dlm.contracts import Column, Contract, FileSpec, Form, load_contracts, redcap_headers
 from dlm.deliveries import load_raw, parse_day, receive, stored_files, write_delivery_manifest
 from dlm.errors import DeliveryRefused, UsageError
+from dlm.reading import reader
 from dlm.store import changes_of, read_ledger
 
 OUTCOME = "PATID;DTLAST;STATUS;DTDEATH;CAUSE\n"
@@ -54,6 +56,23 @@ def test_japanese_files_in_either_encoding(tmp_path: Path, encoding: str) -> Non
     text = "症例番号,最終確認日,生死,死亡日,死因\r\nJP01-001,令和元年5月3日,生存,,\r\n"
     file = read(tmp_path, text.encode(encoding), source="jcog")
     assert file.records == [["JP01-001", "令和元年5月3日", "生存", "", ""]]
+
+
+def test_records_of_long_fields_are_stored_few_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = []
+    stored = reader._Reading._batch
+
+    def counted(self: reader._Reading, rows: list[list[str]], lines: list[int]) -> pa.RecordBatch:
+        sizes.append(sum(len(field) for row in rows for field in row))
+        return stored(self, rows, lines)
+
+    monkeypatch.setattr(reader._Reading, "_batch", counted)
+    rows = "".join(f"EU01-{n:03};;1;;{'a' * 60_000}\n" for n in range(300))
+    data = f"PATID;DTLAST;STATUS;DTDEATH;CAUSE\n{rows}".encode()
+    assert read_bytes(tmp_path, data, allow_fast=False).account.loaded == 300
+    assert max(sizes) < reader._BATCH_CHARACTERS + 70_000
 
 
 def test_a_record_with_a_wrong_number_of_fields_is_quarantined(tmp_path: Path) -> None:

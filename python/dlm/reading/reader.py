@@ -281,7 +281,7 @@ class _Reading:
             fields = record.fields
             rows.append(fields if straight else [fields[at] for at in header.order])
             lines.append(record.line)
-            characters += sum(map(len, fields)) if record.lines > 1 else len(fields[0]) + width * 8
+            characters += sum(map(len, fields))
             if len(rows) >= _BATCH_ROWS or characters > _BATCH_CHARACTERS:
                 yield self._batch(rows, lines)
                 rows, lines, characters = [], [], 0
