@@ -85,7 +85,7 @@ class Options:
         again: take a delivery anew that the store has, where later ones took its place.
         strict: stop when any record goes to quarantine.
         target: output of dbt's profile that the models run on: duckdb, or one of Spark's.
-        exclude_open_s1: publish without the records that have an open S1 query.
+        exclude_open_s1: publish without the patients that have an open S1 query.
         cut: build a data cut again, instead of what `deliveries` and `as_of` say.
         for_comparison: build only to compare: open queries stop nothing, and what is found is not
             added to the history of quality.
@@ -248,12 +248,12 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
         _refuse_empty_cut(places.work, options.cutoff)
         excluded = _pass_gate(places, options, basis)
         if excluded:
-            console.note(f"{len(excluded)} record(s) with open S1 queries are left out")
+            console.note(f"{len(excluded)} record(s) are left out for open S1 queries")
             outcomes = _run_dbt(places, options, console, pace, again=True)
             _refuse_failures(outcomes, places.work)
         stamp = _stamp(places, options, loaded, len(excluded))
         note = (
-            f"{len(excluded)} records with open S1 queries are left out of this build."
+            f"{len(excluded)} records are left out of this build for open S1 queries."
             if excluded
             else ""
         )
@@ -350,7 +350,7 @@ def _pass_gate(places: Places, options: Options, basis: Basis) -> set[tuple[str,
         Form and key of the records to be left out; the work database is told of them.
 
     Raises:
-        BlockedError: an S1 query is open, and its record is not to be, or cannot be, left out.
+        BlockedError: an S1 query is open, and its patient is not to be, or cannot be, left out.
     """
     connection = engine.connect(places.work)
     try:
@@ -366,13 +366,13 @@ def _pass_gate(places: Places, options: Options, basis: Basis) -> set[tuple[str,
     _keep_findings(places, options, basis)
     if options.exclude_open_s1:
         raise BlockedError(
-            f"{len(stuck)} open S1 queries are about no record that can be left out; nothing was "
+            f"{len(stuck)} open S1 queries are about no patient that can be left out; nothing was "
             f"published:\n{gate.told(stuck)}"
         )
     raise BlockedError(
         f"{len(blocking)} S1 queries are open; nothing was published:\n{gate.told(blocking)}\n"
         "have them corrected and delivered again; or waive them (dlm queries waive, then approve); "
-        "or publish without these records: add --exclude-open-s1"
+        "or publish without the patients they are about: add --exclude-open-s1"
     )
 
 

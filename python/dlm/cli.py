@@ -120,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument(
         "--exclude-open-s1",
         action="store_true",
-        help="publish without the records that have an open S1 query; stamped on every output",
+        help="publish without the patients that have an open S1 query; stamped on every output",
     )
     build.add_argument("--for-comparison", action="store_true", help=argparse.SUPPRESS)
     build.add_argument("--strict", action="store_true", help="stop if any record is quarantined")
@@ -332,7 +332,7 @@ def _build(options: argparse.Namespace) -> int:
     console.end()
     print(f"{summary.records} records read, {summary.quarantined} quarantined.")
     if summary.excluded:
-        print(f"{summary.excluded} records with open S1 queries are left out of every number.")
+        print(f"{summary.excluded} records are left out of every number for open S1 queries.")
     if summary.warnings:
         print(f"{len(summary.warnings)} check(s) have findings for the stewards; none blocks.")
     for what, name in (
@@ -518,7 +518,7 @@ def _sql(options: argparse.Namespace) -> int:
 
 
 def _tell_what_is_left_out(out: Path) -> None:
-    """Say beside an answer, not in it, that the build lacks records with open S1 queries."""
+    """Say beside an answer, not in it, that the build lacks records for open S1 queries."""
     import json
 
     try:
@@ -528,7 +528,7 @@ def _tell_what_is_left_out(out: Path) -> None:
         return  # the answer stands; what is wrong with the manifest is told by what needs it
     if left_out:
         print(
-            f"note: {left_out} records with open S1 queries are left out of this build",
+            f"note: {left_out} records are left out of this build for open S1 queries",
             file=sys.stderr,
         )
 

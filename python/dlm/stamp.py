@@ -13,7 +13,7 @@ class Stamp:
     `synthetic` marks data made by `dlm synth`. `cutoff` is the last clinical date that counts (ISO;
     None: no limit). `version` is the package's, `derivation_version` that of the rules,
     `code_revision` the commit (empty when unknown), `input_digest` the sha256 of the input,
-    `excluded_records` how many records were kept out because of an open S1 query.
+    `excluded_records` how many records were kept out for open S1 queries.
     """
 
     synthetic: bool

@@ -74,7 +74,7 @@ def test_records_left_out_are_told_beside_an_answer_and_not_in_it(
     manifest.write_text('{"stamp": {"excluded_records": 3}}', encoding="utf-8")
     main(words)
     after = capsys.readouterr()
-    note = "note: 3 records with open S1 queries are left out of this build\n"
+    note = "note: 3 records are left out of this build for open S1 queries\n"
     assert after.err == note + before.err
     assert after.out == before.out
 

@@ -431,22 +431,40 @@ def test_the_gate_names_what_is_open_and_what_to_leave_out(places: Places) -> No
     said = gate.told(grave)
     assert "RD05 at EU01: 1" in said
     assert "x/read.csv, line 2" in said and "not looked at since" in said
-    records, stuck = gate.exclusions(connection, grave)
-    assert records == [
-        ("read", "EU01-001|1|CT", "RD05"),
-        ("registration", "JP07-012", "PT03"),
-    ]
-    assert [query.rule_id for query in stuck] == ["DL12"]
-    derived = [gate.OpenQuery("Q", "FU10", "EU01", "EU01-001", lesion, None, "k", "e", "new", None,
-                              None) for lesion in ("EU01-001-L1", None)]  # fmt: skip
-    records, stuck = gate.exclusions(connection, derived)
-    assert records == [
-        ("lesion", "EU01-001|1", "FU10"),
-        ("registration", "EU01-001", "FU10"),
-    ]
-    assert stuck == []
     connection.execute("update quality.queries set state = 'waived'")
     assert gate.open_queries(connection, ("S1", "S2")) == []
+
+
+@pytest.mark.parametrize(
+    ("patient", "form", "key", "taken", "is_stuck"),
+    [
+        ("EU01-001", "read", "EU01-001|1|CT", "lesion read registration", False),
+        ("EU01-001", None, "EU01-001|OS", "lesion read registration", False),
+        # The record is gone and the rule did not run since: the patient is still there, or is not.
+        ("EU01-001", "followup", "EU01-001|9", "lesion read registration", False),
+        ("JP07-099", "followup", "JP07-099|1", "", False),
+        ("JP07-012", "outcome", "JP07-012", "outcome", False),
+        (None, "followup", "|3", "followup", False),
+        (None, "followup", "jcog/followup.csv", "", True),
+        (None, None, "CT", "", True),
+    ],
+)
+def test_an_open_s1_takes_every_record_of_its_patient_that_is_there(
+    tmp_path: Path,
+    patient: str | None,
+    form: str | None,
+    key: str,
+    taken: str,
+    is_stuck: bool,
+) -> None:
+    row = ("Q-0000000001", "FU04", "S1", "EU01", patient, None, form, key, None, "new", "e")
+    places = fixture.make(tmp_path, [row])
+    with duckdb.connect(str(places.warehouse)) as connection:
+        blocking = gate.open_queries(connection, ("S1",))
+        records, stuck = gate.exclusions(connection, blocking)
+    assert [form for form, _, _ in records] == taken.split()
+    assert {rule for _, _, rule in records} <= {"FU04"}
+    assert stuck == (blocking if is_stuck else [])
 
 
 # ---------------------------------------------------------------- data cuts

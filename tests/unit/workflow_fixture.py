@@ -93,7 +93,10 @@ def make(folder: Path, queries: list[tuple[Any, ...]] | None = None) -> Places:
     connection.execute(
         "create table quality.record_sources as select * from (values "
         "('lesion', 'EU01-001|1', 'EU01-001', 'EU01-001-L1'), "
-        "('registration', 'EU01-001', 'EU01-001', null)) "
+        "('read', 'EU01-001|1|CT', 'EU01-001', 'EU01-001-L1'), "
+        "('registration', 'EU01-001', 'EU01-001', null), "
+        "('outcome', 'JP07-012', 'JP07-012', null), "
+        "('followup', '|3', null, null)) "
         "as t(form, record_key, patient_id, lesion_id)"
     )
     connection.execute(

@@ -22,7 +22,7 @@ data_origin as (
     from origins
 ),
 
--- Records are kept out only where a build is told to, because of an open S1 query.
+-- Records are kept out only where a build is told to, for open S1 queries.
 excluded as (
     select distinct
         form,
@@ -40,7 +40,7 @@ settings as (
     select
         's1_records_excluded' as setting,
         cast(count(*) as string) as value,
-        'Records left out of every number because an S1 query about them is open.' as description
+        'Records left out of every number: those of patients an S1 query is open about.' as description
     from excluded
     {%- for setting, description in described %}
     union all

@@ -140,7 +140,7 @@ def stamp_line(stamp: Stamp) -> str:
     if stamp.synthetic:
         parts.append("SYNTHETIC DATA, no real patients")
     if stamp.excluded_records:
-        parts.append(f"{stamp.excluded_records} records with open S1 queries left out")
+        parts.append(f"{stamp.excluded_records} records left out for open S1 queries")
     return "; ".join([*parts, *stamp.notes]) + "."
 
 

@@ -77,8 +77,8 @@ _PAGE = """<!DOCTYPE html>
 <span class="dlm-synthetic">{{ two("Synthetic data", "合成データ") }}</span>
 {% endif %}
 {% if excluded %}
-<strong>{{ two(excluded ~ " records with open S1 queries were left out.",
-"重大度S1のクエリが未解決の記録" ~ excluded ~ "件を除外して公開した。") }}</strong>
+<strong>{{ two(excluded ~ " records were left out for open S1 queries.",
+"重大度S1の未解決クエリにより記録" ~ excluded ~ "件を除外して公開した。") }}</strong>
 {% endif %}
 </header>
 <main class="container-fluid pt-4 pb-4 pl-5 pr-5">
@@ -347,7 +347,7 @@ def write_data_docs(
         validated: suites of Great Expectations, each with its validation result.
         out: folder of the site; created.
         synthetic: say on every page that the data are synthetic.
-        excluded: records left out of the build because of an open S1 query, said on every page.
+        excluded: records left out of the build for open S1 queries, said on every page.
 
     Returns:
         The index page.

@@ -1,4 +1,4 @@
-"""The gate before publication: no S1 query may be open, unless its records are kept out."""
+"""The gate before publication: no S1 query may be open, unless its patient is kept out."""
 
 from __future__ import annotations
 
@@ -12,16 +12,6 @@ if TYPE_CHECKING:
 CLOSED = ("resolved", "waived")
 """States in which a query blocks nothing; a rule that did not run has closed nothing."""
 _TOLD, _TOLD_EACH = 100, 3
-RECORD_FORMS = (
-    "registration",
-    "lesion",
-    "read",
-    "surgery",
-    "disposition",
-    "pathology",
-    "followup",
-    "outcome",
-)
 
 
 @dataclass(frozen=True)
@@ -117,25 +107,33 @@ def exclusions(
 ) -> tuple[list[tuple[str, str, str]], list[OpenQuery]]:
     """The records to keep out of core so that no open query stands on them.
 
-    A query about a record of a form takes that record; one about what was derived for a lesion or
-    a patient takes its lesion record or registration, without which nothing of it is counted.
+    A query takes every record of its patient. One record less could make an outcome look better: a
+    lesion without its visit of regrowth is nonviable, a patient without the form of death is alive.
+    A record that names no patient is taken alone. What is no longer delivered takes nothing.
 
     Returns:
-        Form, key and rule of each record, and the queries that name no record: about a file, a
-        site or the trial. What they are about cannot be kept out.
+        Form, key and rule of each record, and the queries that name neither a patient nor a record:
+        about a file, a site or the trial. What they are about cannot be kept out.
     """
-    found: set[tuple[str, str, str]] = set()
-    stuck = []
-    for query in queries:
-        if query.form in RECORD_FORMS and query.record_key is not None:
-            found.add((query.form, query.record_key, query.rule_id))
-            continue
-        form, name = ("lesion", "lesion_id") if query.lesion_id else ("registration", "patient_id")
-        rows = connection.execute(
-            f"select record_key from quality.record_sources where form = ? and {name} = ?",
-            [form, query.lesion_id or query.patient_id],
-        ).fetchall()
-        found |= {(form, str(key), query.rule_id) for (key,) in rows}
-        if not rows:
-            stuck.append(query)
-    return sorted(found), stuck
+    rows = connection.execute(
+        "with blocking as ("
+        "select query_id, rule_id, patient_id, form, record_key from quality.queries "
+        "where query_id in (select unnest(?))"
+        "), taken as ("
+        "select blocking.query_id, sources.form, sources.record_key, blocking.rule_id "
+        "from blocking inner join quality.record_sources as sources "
+        "on blocking.form = sources.form and blocking.record_key = sources.record_key "
+        "union "
+        "select blocking.query_id, sources.form, sources.record_key, blocking.rule_id "
+        "from blocking inner join quality.record_sources as sources "
+        "on blocking.patient_id = sources.patient_id"
+        ") from taken order by all",
+        [[query.query_id for query in queries]],
+    ).fetchall()
+    with_records = {query_id for query_id, *_ in rows}
+    stuck = [
+        query
+        for query in queries
+        if query.patient_id is None and query.query_id not in with_records
+    ]
+    return sorted({(form, key, rule) for _, form, key, rule in rows}), stuck

@@ -126,7 +126,7 @@ def create(places: Places, name: str, reason: str, account: Account | None = Non
     excluded = manifest["stamp"]["excluded_records"]
     if excluded:
         raise BlockedError(
-            f"{excluded} records with open S1 queries were left out of what is published; nothing "
+            f"{excluded} records were left out of what is published for open S1 queries; nothing "
             "was locked"
         )
     with engine.reading(places.warehouse) as connection:

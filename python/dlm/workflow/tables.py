@@ -17,9 +17,7 @@ DESCRIPTIONS: dict[str, str] = {
     "load_waivers": "One row per waiver of a query that was not revoked.",
     "load_replies": "One row per reply of a site to a query.",
     "load_adjudications": "One row per adjudicated read or reference that was not withdrawn.",
-    "load_s1_exclusions": (
-        "One row per record kept out of core because of an open S1 query, and rule."
-    ),
+    "load_s1_exclusions": "One row per record kept out of core for an open S1 query, and rule.",
     "load_headline_history": "One row per headline number and earlier snapshot.",
     "load_locked_values": "One row per analysis value of each data cut that is locked.",
 }
