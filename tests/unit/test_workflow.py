@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -227,6 +228,33 @@ def test_what_cannot_be_waived_or_approved_is_refused_and_nothing_is_logged(
     assert read_waivers(places.state, "store") == []
     with pytest.raises(UsageError, match="no waiver"):
         revoke(places.state, "store", [FIRST], "again", BEN)
+
+
+def test_a_reason_that_names_a_person_is_refused_by_kind_and_not_logged(
+    places: Places, queries: list[dict[str, Any]]
+) -> None:
+    told_in, number = "ask at 090-1234-5678", "1234"
+    state = places.state
+
+    def refused(call: Callable[[str], object]) -> None:
+        before = log.read_log(state)
+        with pytest.raises(UsageError, match="a phone number") as caught:
+            call(told_in)
+        assert number not in str(caught.value)
+        assert log.read_log(state) == before
+
+    waiting, what = awaited(places.warehouse), {"kind": "reference", "lesion_id": "EU01-001-L2"}
+    refused(lambda why: waive(state, "store", queries, [FIRST], why, LATER, TODAY, ANN))
+    refused(
+        lambda why: adjudicate(state, "store", waiting, what, Decision("viable", None, why), ANN)
+    )
+    refused(lambda why: locks.create(places, "first", why, ANN))
+    propose(places, queries)
+    refused(lambda why: approve(state, "store", queries, [FIRST], why, TODAY, BEN))
+    refused(lambda why: revoke(state, "store", [FIRST], why, BEN))
+    refused(lambda why: withdraw(state, "store", "A-1", why, ANN))
+    refused(lambda why: locks.unlock(state, "first", why, ANN))
+    refused(lambda why: locks.approve_unlock(state, "first", why, BEN))
 
 
 def test_a_build_of_an_earlier_day_knows_only_what_was_done_by_then(

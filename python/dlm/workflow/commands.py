@@ -90,7 +90,7 @@ def _add_queries(add: Add) -> None:
 
     approve = action("approve", _approve, "approve proposed waivers, from another account")
     approve.add_argument("queries", nargs="+", metavar="QUERY")
-    approve.add_argument("--reason", default="", metavar="TEXT")
+    approve.add_argument("--reason", default="", metavar="TEXT", help="may be left out")
 
     revoke = action("revoke", _revoke, "take waivers back")
     revoke.add_argument("queries", nargs="+", metavar="QUERY")
@@ -152,7 +152,7 @@ def _add_lock(add: Add) -> None:
 
     approve = action("approve", _lock_approve, "approve that, from another account")
     approve.add_argument("name", metavar="NAME")
-    approve.add_argument("--reason", default="", metavar="TEXT")
+    approve.add_argument("--reason", default="", metavar="TEXT", help="may be left out")
 
 
 def _add_log(add: Add) -> None:

@@ -254,8 +254,10 @@ def approve_unlock(state: Path, name: str, reason: str, account: Account | None 
     """Approve that a data cut is unlocked, from another account than asked for it.
 
     Raises:
-        UsageError: nobody asked for it, or the same account did.
+        UsageError: nobody asked for it, or the same account did, or the reason, which may be
+            empty, names a person.
     """
+    why = checked_reason(reason, is_optional=True)
     who = account or current_account()
     with store.locked(state):
         lock = _lock(state, name)
@@ -269,9 +271,7 @@ def approve_unlock(state: Path, name: str, reason: str, account: Account | None 
                 f"{who.name} asked for {name} to be unlocked and cannot approve it; ask a "
                 f"colleague to run: dlm lock approve {name}"
             )
-        event = log.Event(
-            "approve unlock", lock.locked["scope"], " ".join(reason.split()), {"name": name}
-        )
+        event = log.Event("approve unlock", lock.locked["scope"], why, {"name": name})
         log.append(state, [event], who)
 
 

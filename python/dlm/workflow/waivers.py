@@ -17,17 +17,30 @@ from dlm.workflow.standing import Known, Waiver, standing
 _REASON_LENGTH = 1000
 
 
-def checked_reason(text: str) -> str:
-    """A reason as it is logged: one line of text.
+def checked_reason(text: str, is_optional: bool = False) -> str:
+    """A reason as it is logged, for good: one line of text that names no person.
+
+    Args:
+        text: as it was given.
+        is_optional: whether it may be empty.
 
     Raises:
-        UsageError: it is empty or too long.
+        UsageError: it is empty, too long, or seems to name a person.
     """
     reason = " ".join(text.split())
-    if not reason:
+    if not reason and not is_optional:
         raise UsageError("say why: --reason TEXT may not be empty")
     if len(reason) > _REASON_LENGTH:
         raise UsageError(f"--reason is longer than {_REASON_LENGTH} characters")
+    # Imported here: it brings in Arrow, and a list of queries has no reason to check.
+    from dlm.reading.privacy import private_text
+
+    named = private_text(reason)
+    if named:
+        raise UsageError(
+            f"--reason seems to hold what names a person ({named}), and the log keeps it for good; "
+            "write it without"
+        )
     return reason
 
 
@@ -95,8 +108,9 @@ def approve(
 
     Raises:
         UsageError: a query has none, it was proposed by the same account, has expired, or its
-            evidence changed; nothing was logged.
+            evidence changed, or the reason, which may be empty, names a person; nothing was logged.
     """
+    why = checked_reason(reason, is_optional=True)
     who = account or current_account()
     with store.locked(state):
         pending = _pending(state, scope)
@@ -126,7 +140,7 @@ def approve(
                     f"the waiver of {name} expired on {waiver.expires}; propose a new one"
                 )
             details = {"query_id": name, "waiver": waiver.number}
-            events.append(log.Event("approve", scope, " ".join(reason.split()), details))
+            events.append(log.Event("approve", scope, why, details))
         return log.append(state, events, account)
 
 
