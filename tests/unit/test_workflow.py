@@ -248,7 +248,7 @@ def test_a_reason_that_names_a_person_is_refused_by_kind_and_not_logged(
     refused(
         lambda why: adjudicate(state, "store", waiting, what, Decision("viable", None, why), ANN)
     )
-    refused(lambda why: locks.create(places, "first", why, ANN))
+    refused(lambda why: locks.create(places, "first", why, TODAY, ANN))
     propose(places, queries)
     refused(lambda why: approve(state, "store", queries, [FIRST], why, TODAY, BEN))
     refused(lambda why: revoke(state, "store", [FIRST], why, BEN))
@@ -499,14 +499,46 @@ def test_an_open_s1_takes_every_record_of_its_patient_that_is_there(
 
 
 def closed(tmp_path: Path) -> Places:
-    rows = [(*row[:-2], "waived", row[-1]) for row in fixture.QUERIES]
+    rows = [(*row[:-2], "resolved", row[-1]) for row in fixture.QUERIES]
     return fixture.make(tmp_path, rows)
 
 
 def test_a_cut_is_refused_while_s1_or_s2_are_open(places: Places) -> None:
     with pytest.raises(BlockedError, match="3 S1 and S2 queries are open"):
-        locks.create(places, "first", "interim", ANN)
+        locks.create(places, "first", "interim", TODAY, ANN)
     assert log.read_log(places.state) == []
+
+
+def test_a_cut_is_refused_when_a_waiver_it_was_built_with_does_not_stand(tmp_path: Path) -> None:
+    places = closed(tmp_path)
+    with duckdb.connect(str(places.warehouse)) as connection:
+        connection.execute(
+            "update quality.queries set state = 'waived', waiver_expires = ? where query_id = ?",
+            [LATER, FIRST],
+        )
+    queries = read_queries(places.warehouse, Filters())
+
+    def refused(told_why: str, today: date = TODAY) -> None:
+        before = log.read_log(places.state)
+        with pytest.raises(BlockedError, match=f"{FIRST} RD05 at EU01: {told_why}") as caught:
+            locks.create(places, "first", "interim", today, ANN)
+        assert "build again" in str(caught.value)
+        assert log.read_log(places.state) == before
+
+    refused("revoked")
+    propose(places, queries)
+    refused("until 2021-12-31, proposed by ann, not approved")
+    approve(places.state, "store", queries, [FIRST], "", TODAY, BEN)
+    refused("expired 2021-12-31", date(2022, 1, 1))
+    revoke(places.state, "store", [FIRST], "a mistake", BEN)
+    refused("revoked")
+    # Another waiver than the one it was built with.
+    waive(places.state, "store", queries, [FIRST], "known", date(2021, 6, 1), TODAY, ANN)
+    approve(places.state, "store", queries, [FIRST], "", TODAY, BEN)
+    refused("until 2021-06-01, approved by ben")
+    propose(places, queries)
+    approve(places.state, "store", queries, [FIRST], "", TODAY, BEN)
+    locks.create(places, "first", "interim", LATER, ANN)
 
 
 def test_a_cut_is_locked_verified_compared_and_unlocked_by_two(tmp_path: Path) -> None:
@@ -520,11 +552,11 @@ def test_a_cut_is_locked_verified_compared_and_unlocked_by_two(tmp_path: Path) -
         places.state,
         {"delivery_id": "d1", "received": "2021-01-01", "files": [{"name": "f", "sha256": digest}]},
     )
-    locks.create(places, "first", "interim", ANN)
+    locks.create(places, "first", "interim", TODAY, ANN)
     with pytest.raises(UsageError, match="already"):
-        locks.create(places, "first", "interim", ANN)
+        locks.create(places, "first", "interim", TODAY, ANN)
     with pytest.raises(UsageError, match="no name"):
-        locks.create(places, "../x", "interim", ANN)
+        locks.create(places, "../x", "interim", TODAY, ANN)
     assert list(locks.verify(places.state, "first")) == []
     cut = locks.read_cut(places.state, "first")
     assert cut.deliveries == {"d1"}

@@ -410,7 +410,7 @@ def _withdraw(options: argparse.Namespace) -> int:
 def _lock_create(options: argparse.Namespace) -> int:
     from dlm.workflow.locks import create
 
-    entry = create(find_places(), options.name, options.reason)
+    entry = create(find_places(), options.name, options.reason, today())
     deliveries = ", ".join(entry["details"]["deliveries"]) or "the seeds"
     print(f"data cut {options.name} locked: {deliveries}")
     return 0

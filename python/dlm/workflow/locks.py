@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +22,10 @@ from dlm.publish import read_manifest
 from dlm.sql_text import escaped
 from dlm.workflow import gate, log
 from dlm.workflow.account import Account, current_account
-from dlm.workflow.standing import Known, Lock, Standing, standing
+from dlm.workflow.findings import Filters, read_queries
+from dlm.workflow.standing import Known, Lock, Standing, Waiver, standing
 from dlm.workflow.tables import COLUMNS
-from dlm.workflow.waivers import checked_reason
+from dlm.workflow.waivers import checked_reason, is_waived_still, read_waivers, told
 
 if TYPE_CHECKING:
     import duckdb
@@ -111,12 +113,22 @@ def read_locks(state: Path) -> dict[str, Lock]:
     return locks
 
 
-def create(places: Places, name: str, reason: str, account: Account | None = None) -> log.Entry:
+def create(
+    places: Places, name: str, reason: str, today: date, account: Account | None = None
+) -> log.Entry:
     """Lock what is published.
 
+    Args:
+        places: where what is published and the store are.
+        name: of the data cut.
+        reason: why it is made.
+        today: day of the command, by which waivers have expired.
+        account: who locks; None for the account of this process.
+
     Raises:
-        UsageError: the name is taken or none.
-        BlockedError: S1 or S2 queries are open, or records were left out; nothing was locked.
+        UsageError: the name is taken or none, or the reason is none.
+        BlockedError: S1 or S2 queries are open, or waived by what no longer stands, or records were
+            left out; nothing was locked.
         DlmError: nothing is published, or it cannot be read.
     """
     why = checked_reason(reason)
@@ -129,8 +141,9 @@ def create(places: Places, name: str, reason: str, account: Account | None = Non
             f"{excluded} records were left out of what is published for open S1 queries; nothing "
             "was locked"
         )
+    grave_ones = ("S1", "S2")
     with engine.reading(places.warehouse) as connection:
-        grave = gate.open_queries(connection, ("S1", "S2"))
+        grave = gate.open_queries(connection, grave_ones)
         if grave:
             raise BlockedError(
                 f"{len(grave)} S1 and S2 queries are open; nothing was locked:\n"
@@ -142,9 +155,11 @@ def create(places: Places, name: str, reason: str, account: Account | None = Non
                 "select setting, value from marts.build_settings order by all"
             ).fetchall()
         )
+        waived = read_queries(places.warehouse, Filters(severities=grave_ones, states=("waived",)))
         with store.locked(places.state):
             if name in read_locks(places.state):
                 raise UsageError(f"there is a data cut {name} already; choose another name")
+            _refuse_lapsed(waived, read_waivers(places.state, manifest["basis"]["scope"]), today)
             who = account or current_account()
             files = files_of(places.state, name)
             _write_values(connection, name, files["values"])
@@ -161,6 +176,33 @@ def create(places: Places, name: str, reason: str, account: Account | None = Non
             }
             event = log.Event("lock", manifest["basis"]["scope"], why, details)
             return log.append(places.state, [event], who)[0]
+
+
+def _refuse_lapsed(
+    waived: Sequence[dict[str, Any]], waivers: Sequence[Waiver], today: date
+) -> None:
+    """Refuse what was waived when it was built and is not any more.
+
+    Args:
+        waived: queries as they were published.
+        waivers: those that were not revoked.
+        today: day by which they have expired.
+
+    Raises:
+        BlockedError: the waiver a query was published with was revoked or has expired.
+    """
+    lapsed = [query for query in waived if not is_waived_still(waivers, query, today)]
+    if lapsed:
+        told_queries = "\n".join(
+            f"  {query['query_id']} {query['rule_id']} at {query['site_id']}: "
+            f"{told(waivers, query, today) or 'revoked'}"
+            for query in lapsed
+        )
+        raise BlockedError(
+            f"the waivers of {len(lapsed)} S1 and S2 queries do not stand any more; nothing was "
+            f"locked:\n{told_queries}\nbuild again: these queries are open until they are "
+            "corrected, or waived and approved anew"
+        )
 
 
 def _write_values(connection: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:

@@ -189,6 +189,21 @@ def told(waivers: Sequence[Waiver], query: dict[str, Any], today: date) -> str:
     return f"until {last.expires}, proposed by {last.proposed['account']['name']}, not approved"
 
 
+def is_waived_still(waivers: Sequence[Waiver], query: dict[str, Any], today: date) -> bool:
+    """Whether the waiver a query was published with stands: approved, in time and not revoked.
+
+    Args:
+        waivers: those that were not revoked.
+        query: as it was published, waived.
+        today: day by which a waiver has expired.
+    """
+    expires = str(query["waiver_expires"])
+    return expires >= today.isoformat() and any(
+        _is_about(waiver, query) and waiver.approved and waiver.expires == expires
+        for waiver in waivers
+    )
+
+
 def read_waivers(state: Path, scope: str) -> list[Waiver]:
     """The waivers that were not revoked, oldest first."""
     now = standing(Known(scope).of(log.read_log(state)))
