@@ -374,7 +374,7 @@ def set_cell(column: str, text: str) -> Any:
         (set_cell("reply", "call 090-1234-5678"), "line 2, column reply: seems to hold"),
         (lambda rows: rows[0].__setitem__(0, "Nr"), "line 1, column Nr: is no column"),
         (lambda rows: [row.pop() for row in rows], "line 1, column reply: is missing"),
-        (lambda rows: rows[1].append("more"), "line 2: has 19 fields"),
+        (lambda rows: rows[1].append("more"), "line 2: has 20 fields"),
     ],
 )
 def test_a_list_that_was_altered_is_refused_whole(
@@ -407,6 +407,41 @@ def test_a_reply_to_what_was_found_before_is_taken_as_that(
     assert import_replies(places.state, "store", now, path, ANN) == (1, 0)
     (reply,) = standing(Known("store").of(log.read_log(places.state))).replies
     assert reply["evidence_hash"] == reply["evidence_code"][2:]
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_a_list_given_back_untouched_makes_no_reply_to_new_values(
+    places: Places, queries: list[dict[str, Any]], form: str
+) -> None:
+    told_before = "- checked with the radiologist"
+    first = fill(written(places, queries, "csv")["JP07"], {SECOND: told_before})
+    assert import_replies(places.state, "store", queries, first, ANN) == (1, 0)
+
+    def listed(is_current: bool) -> tuple[list[dict[str, Any]], Path]:
+        answered = [
+            query | {"reply": told_before, "is_reply_current": is_current}
+            if query["query_id"] == SECOND
+            else query
+            for query in queries
+        ]
+        return answered, written(places, answered, form)["JP07"]
+
+    answered, path = listed(True)
+    assert import_replies(places.state, "store", answered, path, ANN) == (0, 1)
+    answered, _ = listed(False)
+    changed = [query | {"evidence": "age=16", "evidence_hash": "f" * 32} for query in answered]
+    path = written(places, changed, form)["JP07"]
+    if form == "csv":
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
+        assert (rows[0]["以前の値への回答"], rows[0]["回答（ここに記入）"]) == (
+            f"'{told_before}",
+            "",
+        )
+    assert import_replies(places.state, "store", changed, path, ANN) == (0, 0)
+    # What was replied to other values since does not make the first reply a new one.
+    later = fill(written(places, changed, "csv")["JP07"], {SECOND: "corrected"})
+    assert import_replies(places.state, "store", changed, later, ANN) == (1, 0)
+    assert import_replies(places.state, "store", queries, first, ANN) == (0, 1)
 
 
 # ---------------------------------------------------------------- adjudication

@@ -68,14 +68,15 @@ def make(folder: Path, queries: list[tuple[Any, ...]] | None = None) -> Places:
         "evidence_hash varchar, previous_evidence varchar, first_seen date, last_seen date, "
         "resolved_at date, age_days integer, n_reopened integer, waiver_reason varchar, "
         "waiver_author varchar, waiver_approved_by varchar, waiver_expires date, reply varchar, "
-        "replied_at date)"
+        "replied_at date, is_reply_current boolean)"
     )
     for number, row in enumerate(queries if queries is not None else QUERIES, 2):
         *key, state, evidence = row
         hashed = evidence_hash(key[0], evidence)
         connection.execute(
             "insert into quality.queries values (?, ?, ?, ?, ?, ?, ?, ?, ?, 'x/read.csv', ?, ?, ?, "
-            "?, null, '2021-01-01', '2021-02-01', null, 31, 0, null, null, null, null, null, null)",
+            "?, null, '2021-01-01', '2021-02-01', null, 31, 0, null, null, null, null, null, null, "
+            "null)",
             [*key, number, state, evidence, hashed],
         )
     connection.execute(

@@ -14,7 +14,16 @@ rules as (select * from {{ ref('rules') }}),
 
 waivers as (select * from {{ ref('waivers') }}),
 
-replies as (select * from {{ ref('load_replies') }}),
+-- Of earlier evidence a reply tells ten digits of the hash.
+replies as (
+    select
+        query_id,
+        left(evidence_hash, 10) as evidence_digits,
+        reply,
+        replied_at,
+        reply_no
+    from {{ ref('load_replies') }}
+),
 
 as_of as (
     select
@@ -175,7 +184,11 @@ told_waivers as (
 last_replies as (
     select
         *,
-        row_number() over (partition by query_id order by reply_no desc) as from_last
+        row_number() over (partition by query_id order by reply_no desc) as from_last,
+        row_number() over (
+            partition by query_id, evidence_digits
+            order by reply_no desc
+        ) as from_last_to_evidence
     from replies
 ),
 
@@ -220,8 +233,11 @@ judged as (
         told_waivers.author as waiver_author,
         told_waivers.approved_by as waiver_approved_by,
         told_waivers.expires as waiver_expires,
-        last_replies.reply,
-        last_replies.replied_at
+        coalesce(current_replies.reply, last_replies.reply) as reply,
+        coalesce(current_replies.replied_at, last_replies.replied_at) as replied_at,
+        case
+            when last_replies.query_id is not null then current_replies.query_id is not null
+        end as is_reply_current
     from findings
     inner join history
         on
@@ -241,6 +257,11 @@ judged as (
         on
             findings.query_id = last_replies.query_id
             and last_replies.from_last = 1
+    left join last_replies as current_replies
+        on
+            findings.query_id = current_replies.query_id
+            and left(findings.evidence_hash, 10) = current_replies.evidence_digits
+            and current_replies.from_last_to_evidence = 1
 )
 
 select
@@ -280,6 +301,7 @@ select
     judged.waiver_approved_by,
     judged.waiver_expires,
     cast(judged.reply as string) as reply,
-    cast(judged.replied_at as date) as replied_at
+    cast(judged.replied_at as date) as replied_at,
+    judged.is_reply_current
 from judged
 left join rules on judged.rule_id = rules.rule_id

@@ -41,6 +41,7 @@ COLUMNS = {
     "line": 8,
     "first_seen": 12,
     "action": 40,
+    "earlier_reply": 40,
     "evidence_code": 14,
     "reply": 50,
 }
@@ -114,6 +115,11 @@ def _cell(query: dict[str, Any], name: str, language: str) -> str:
             value = getattr(wording("form", query["form"]), language) if query["form"] else ""
         case "evidence_code":
             value = evidence_code(query)
+        # Given back untouched, a reply to earlier values would become one to those of today.
+        case "reply":
+            value = query["reply"] if query["is_reply_current"] else None
+        case "earlier_reply":
+            value = None if query["is_reply_current"] else query["reply"]
         case _:
             value = query[name]
     return str(neutralise("" if value is None else str(value)))
@@ -147,7 +153,8 @@ def import_replies(
     """Take the replies of a list into the log; all of them, or none where one row is at fault.
 
     A reply is to what the list showed: when other values were found since, it is taken all the same
-    and belongs to the earlier ones. A reply the log has already is not logged again.
+    and belongs to the earlier ones. A reply to the same values that the log has already is not
+    logged again.
 
     Args:
         state: the store.
@@ -188,17 +195,16 @@ def import_replies(
         raise DeliveryRefused(problems, what="list")
     with store.locked(state):
         before = standing(Known(scope).of(log.read_log(state))).replies
-        last = {reply["query_id"]: reply for reply in before}
-        new = [reply for reply in replies if not _is_known(reply, last.get(reply["query_id"]))]
+        last = {_replied_to(reply): _plain(reply["reply"]) for reply in before}
+        new = [reply for reply in replies if last.get(_replied_to(reply)) != _plain(reply["reply"])]
         if new:
             details = {"file": path.name, "sha256": store.hash_file(path), "replies": new}
             log.append(state, [log.Event("import", scope, "", details)], account)
     return len(new), len(replies) - len(new)
 
 
-def _is_known(reply: dict[str, str], last: dict[str, Any] | None) -> bool:
-    names = ("evidence_code", "reply")
-    return last is not None and all(reply[name] == last[name] for name in names)
+def _replied_to(reply: dict[str, Any]) -> tuple[str, str]:
+    return reply["query_id"], reply["evidence_code"]
 
 
 def _evidence_hash(query: dict[str, Any], row: dict[str, str]) -> str:
