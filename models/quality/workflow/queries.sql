@@ -1,7 +1,6 @@
 -- One row per query: a site, a rule and a record it was ever found at. What a query is follows from
--- the snapshots in order: at each the rule found it, ran and did not find it, or did not run, and
--- only what ran can resolve it.
-{%- set ran = "status in ('pass', 'pass_with_rows', 'warn', 'fail')" %}
+-- the snapshots in order: at each the rule found it, looked and did not find it, or did not look;
+-- only one that looked can resolve it.
 with
 
 findings as {{ read_anew() }}(select * from {{ ref('int_query_findings') }}),
@@ -33,17 +32,18 @@ as_of as (
     where is_current
 ),
 
--- So often had the rule run at the site by then.
-runs as (
+-- So often had the rule looked by then at a record of the site. One that is found again is taken to
+-- have been there all the time: earlier snapshots do not tell.
+looks as (
     select
         rule_id,
         site_id,
         snapshot_no,
-        sum(case when {{ ran }} then 1 else 0 end) over (
+        sum(case when {{ looked_at('status', 'true') }} then 1 else 0 end) over (
             partition by rule_id, site_id
             order by snapshot_no asc
             rows between unbounded preceding and current row
-        ) as n_runs
+        ) as n_looks
     from results
 ),
 
@@ -53,21 +53,21 @@ numbered as (
         findings.query_id,
         findings.snapshot_no,
         findings.evidence_hash,
-        coalesce(runs.n_runs, 0) as n_runs
+        coalesce(looks.n_looks, 0) as n_looks
     from findings
-    left join runs
+    left join looks
         on
-            findings.rule_id = runs.rule_id
-            and findings.site_id = runs.site_id
-            and findings.snapshot_no = runs.snapshot_no
+            findings.rule_id = looks.rule_id
+            and findings.site_id = looks.site_id
+            and findings.snapshot_no = looks.snapshot_no
 ),
 
--- More than one run since it was found before: it was gone in between.
+-- More than one look since it was found before: it was gone in between.
 compared as (
     select
         query_id,
         snapshot_no,
-        n_runs - lag(n_runs) over (
+        n_looks - lag(n_looks) over (
             partition by query_id
             order by snapshot_no asc
         ) > 1 as is_reopened,
@@ -139,8 +139,6 @@ records as (
             and sources.record_key = not_found_records.record_key
 ),
 
--- A rule that applies to no record any more has resolved a query only if the record is still there:
--- else nothing was looked at.
 looked_at_since as (
     select
         not_found_now.query_id,
@@ -155,12 +153,9 @@ looked_at_since as (
         on
             not_found_now.form = records.form
             and not_found_now.record_key = records.record_key
-    where
-        results.{{ ran }}
-        or (
-            results.status = 'not_applicable'
-            and (not_found_now.form is null or records.record_key is not null)
-        )
+    where {{ looked_at(
+        'results.status', '(not_found_now.form is null or records.record_key is not null)'
+    ) }}
     group by not_found_now.query_id
 ),
 
