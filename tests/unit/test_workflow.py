@@ -28,7 +28,7 @@ from dlm.project import Places, import_path
 from dlm.workflow import commands, gate, locks, log
 from dlm.workflow.account import Account
 from dlm.workflow.adjudication import Decision, adjudicate, awaited, withdraw
-from dlm.workflow.findings import Filters, last_found, read_queries
+from dlm.workflow.findings import Filters, Found, last_found, read_queries
 from dlm.workflow.lists import COLUMNS, export, import_replies
 from dlm.workflow.standing import Known, standing
 from dlm.workflow.verify import verify
@@ -201,6 +201,36 @@ def test_a_waiver_is_in_force_once_another_account_approved_it(
     assert told([waiver], queries[0] | {"evidence_hash": "x"}, TODAY).startswith("lapsed")
     with pytest.raises(UsageError, match="no waiver of Q-0000000001 waits"):
         approve(places.state, "store", queries, [FIRST], "", TODAY, BEN)
+
+
+def test_of_pending_waivers_the_one_about_what_is_found_now_is_approved(
+    places: Places, queries: list[dict[str, Any]]
+) -> None:
+    propose(places, queries)
+    changed = [query | {"evidence_hash": "x"} for query in queries]
+    propose(places, changed)
+    approve(places.state, "store", queries, [FIRST], "", TODAY, BEN)
+    first, second = read_waivers(places.state, "store")
+    assert first.approved and not second.approved
+    assert told([first, second], queries[0], TODAY) == "until 2021-12-31, approved by ben"
+    assert "not approved" in told([first, second], changed[0], TODAY)
+
+
+def test_a_waiver_that_a_build_knew_and_did_not_count_is_told_as_lapsed(
+    places: Places, queries: list[dict[str, Any]]
+) -> None:
+    propose(places, queries)
+    approve(places.state, "store", queries, [FIRST], "", TODAY, BEN)
+    waivers = read_waivers(places.state, "store")
+
+    def said(state: str, **basis: Any) -> str:
+        found = Found(places.warehouse, True, fixture.BASIS | basis)
+        return told(waivers, queries[0] | {"state": state}, TODAY, found.knows)
+
+    assert said("new", log_entries=1) == "until 2021-12-31, approved by ben"
+    assert said("new", log_entries=2) == "lapsed: evidence changed"
+    assert said("waived", log_entries=2) == "until 2021-12-31, approved by ben"
+    assert said("new", log_entries=2, known_until="1999-12-31").startswith("until")
 
 
 def test_what_cannot_be_waived_or_approved_is_refused_and_nothing_is_logged(

@@ -196,6 +196,44 @@ def test_what_is_in_force_reaches_the_build(tmp_path: Path) -> None:
     assert (basis.judged_on, basis.log_entries) == ("2021-03-01", 6)
 
 
+def test_a_waiver_is_known_by_the_last_snapshot_recorded_when_it_was_approved(
+    tmp_path: Path,
+) -> None:
+    state = tmp_path / "state"
+
+    def say(action: str, **details: Any) -> None:
+        with store.locked(state):
+            log.append(state, [log.Event(action, "store", "", details)], ANN)
+
+    def waive(query: str, number: int) -> None:
+        say("waive", query_id=query, evidence_hash="h", expires="2021-12-31")
+        say("approve", query_id=query, waiver=number)
+
+    waive("before all", 1)
+    recorded(tmp_path, state, about("a", "1"))
+    waive("after a", 4)
+    say("waive", query_id="pending", evidence_hash="h", expires="2021-12-31")
+    recorded(tmp_path, state, about("ab", "1", "2", received="2021-02-01"))
+    waive("after ab", 8)
+    # By a newer catalogue the deliveries are no others; an archive loaded late stands before them.
+    recorded(tmp_path, state, about("a again", "1"))
+    recorded(tmp_path, state, about("c", "3", received="2020-01-01"))
+    connection = duckdb.connect()
+    connection.execute("create schema raw")
+
+    def numbers(*received: str) -> dict[str, int | None]:
+        days = [(name, "2021-03-01") for name in received]
+        until = date(2021, 3, 1)
+        inputs.fill(connection, builds.PROJECT, state, Known("store"), days, [], until)
+        rows = connection.sql("select query_id, approved_snapshot_no from raw.load_waivers")
+        return dict(rows.fetchall())
+
+    assert numbers("1", "2") == {"before all": 0, "after a": 1, "pending": None, "after ab": 2}
+    assert numbers("1", "2", "3") == {
+        "before all": 0, "after a": 2, "pending": None, "after ab": 3,
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("how", ["kill", "full"])
 def test_history_and_publication_are_both_finished_by_the_next_build(
     tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch

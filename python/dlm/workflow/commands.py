@@ -203,7 +203,7 @@ def _list(options: argparse.Namespace) -> int:
     waivers = read_waivers(places.state, found.scope)
     day = today()
     for query in queries:
-        query["waiver"] = told(waivers, query, day)
+        query["waiver"] = told(waivers, query, day, found.knows)
     if options.format != "table":
         print_rows(queries, tuple(queries[0]) if queries else _LISTED, options.format)
         return 0
@@ -238,7 +238,8 @@ def _show(options: argparse.Namespace) -> int:
     places = find_places()
     found, queries = _all_queries(places)
     query = by_id(queries, options.query)
-    query["waiver"] = told(read_waivers(places.state, found.scope), query, today())
+    waivers = read_waivers(places.state, found.scope)
+    query["waiver"] = told(waivers, query, today(), found.knows)
     done = [
         entry
         for entry in log.read_log(places.state)

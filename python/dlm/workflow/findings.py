@@ -19,6 +19,7 @@ from dlm.errors import DlmError, UsageError
 from dlm.project import Places
 from dlm.publish import read_manifest
 from dlm.sql_text import escaped
+from dlm.workflow.log import Entry
 
 CHECKED = "checked.duckdb"
 """What was found last and not published."""
@@ -71,6 +72,12 @@ class Found:
     def scope(self) -> str:
         """Scope of the log it belongs to."""
         return str(self.basis["scope"])
+
+    def knows(self, entry: Entry) -> bool:
+        """Whether the build knew an entry of the log."""
+        until = self.basis["known_until"]
+        is_in_time = until is None or entry["at"][:10] <= until
+        return bool(is_in_time and entry["n"] <= self.basis["log_entries"])
 
 
 def last_found(places: Places) -> Found:

@@ -103,6 +103,8 @@ def fill(
     last = max((day for _, day in received), default=None)
     waivers = [waiver for waiver in now.waivers.values() if not waiver.is_revoked]
     judged_on = (known.until or today).isoformat() if waivers else None
+    behind = [*(each["deliveries"] for each in before), deliveries]
+    recorded = snapshots.first_recorded(log, behind)
 
     for table in COLUMNS:
         write_table(connection, table)
@@ -130,6 +132,7 @@ def fill(
                 "waived_at": waiver.proposed["at"][:10],
                 "approved_by": waiver.approved["account"]["name"] if waiver.approved else None,
                 "approved_at": waiver.approved["at"][:10] if waiver.approved else None,
+                "approved_snapshot_no": _number_by(recorded, waiver.approved),
                 "judged_on": judged_on,
             }
             for waiver in waivers
@@ -175,6 +178,18 @@ def fill(
         log_entries=used["n"] if used else 0,
         log_head=used["hash"] if used else "",
     )
+
+
+def _number_by(recorded: Sequence[int | None], entry: Entry | None) -> int | None:
+    """Number of the last snapshot recorded before an entry; 0 where none was, None of no entry."""
+    if entry is None:
+        return None
+    by_then = (
+        number
+        for number, first in enumerate(recorded, 1)
+        if first is not None and first < entry["n"]
+    )
+    return max(by_then, default=0)
 
 
 def _last_used(

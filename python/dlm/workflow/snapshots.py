@@ -92,6 +92,25 @@ def earlier(recorded: Standing, deliveries: Iterable[str]) -> list[dict[str, Any
     )
 
 
+def first_recorded(
+    entries: Iterable[log.Entry], behind: Iterable[Sequence[str]]
+) -> list[int | None]:
+    """When the deliveries of each snapshot of a build were first recorded, by whatever catalogue.
+
+    Args:
+        entries: of the log, oldest first.
+        behind: the deliveries of each snapshot, the build's own last.
+
+    Returns:
+        Number of the log entry for each; None where it is not recorded.
+    """
+    first: dict[tuple[str, ...], int] = {}
+    for entry in entries:
+        if entry["action"] == "snapshot":
+            first.setdefault(tuple(entry["details"]["deliveries"]), entry["n"])
+    return [first.get(tuple(deliveries)) for deliveries in behind]
+
+
 def by_other_code(
     recorded: Standing, deliveries: Iterable[str], code: str
 ) -> dict[str, Any] | None:

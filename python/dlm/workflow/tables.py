@@ -64,6 +64,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "expires": "varchar",
         "approved_by": "varchar",
         "approved_at": "varchar",
+        "approved_snapshot_no": "bigint",
         "judged_on": "varchar",
     },
     "load_replies": {

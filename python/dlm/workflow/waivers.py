@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -122,7 +122,10 @@ def approve(
                 raise UsageError(
                     f"no waiver of {name} waits for approval; propose one with: dlm queries waive"
                 )
-            waiver = of_query[-1]
+            # Evidence may have changed and changed back since the first was proposed.
+            waiver = next(
+                (waiver for waiver in reversed(of_query) if _is_about(waiver, query)), of_query[-1]
+            )
             if who.is_same(waiver.proposed["account"]):
                 author = waiver.proposed["account"]["name"]
                 raise UsageError(
@@ -171,21 +174,40 @@ def revoke(
         return log.append(state, events, account)
 
 
-def told(waivers: Sequence[Waiver], query: dict[str, Any], today: date) -> str:
-    """What the log says of a query's waiver today, in a few words; empty where it says nothing."""
+def told(
+    waivers: Sequence[Waiver],
+    query: dict[str, Any],
+    today: date,
+    is_known: Callable[[log.Entry], bool] = lambda _: False,
+) -> str:
+    """What the log says of a query's waiver today, in a few words; empty where it says nothing.
+
+    Args:
+        waivers: those that were not revoked.
+        query: of the last build or check.
+        today: day by which a waiver has expired.
+        is_known: whether that build knew an entry of the log. Where it knew a waiver's approval and
+            the query is open all the same, the waiver has lapsed.
+    """
     of_query = [waiver for waiver in waivers if waiver.query_id == query["query_id"]]
     if not of_query:
         return ""
-    standing_ones = [waiver for waiver in of_query if _is_about(waiver, query)]
-    if not standing_ones:
+    about = [waiver for waiver in of_query if _is_about(waiver, query)]
+    is_open = query["state"] not in ("waived", "resolved")
+    in_time = [waiver for waiver in about if waiver.expires >= today.isoformat()]
+    if about and not in_time:
+        return f"expired {about[-1].expires}"
+    counting = [
+        waiver
+        for waiver in in_time
+        if not (is_open and waiver.approved and is_known(waiver.approved))
+    ]
+    if not counting:
         return "lapsed: evidence changed"
-    in_time = [waiver for waiver in standing_ones if waiver.expires >= today.isoformat()]
-    if not in_time:
-        return f"expired {standing_ones[-1].expires}"
-    for waiver in reversed(in_time):
+    for waiver in reversed(counting):
         if waiver.approved:
             return f"until {waiver.expires}, approved by {waiver.approved['account']['name']}"
-    last = in_time[-1]
+    last = counting[-1]
     return f"until {last.expires}, proposed by {last.proposed['account']['name']}, not approved"
 
 
