@@ -215,7 +215,7 @@ def test_a_page_of_a_build_without_some_records_says_they_block_nothing_more(
     assert "open S1 records block the analysis" in page
     without = write(fake_quality(snapshots=1), tmp_path, replace(STAMP, excluded_records=4))
     text = without.read_text("utf-8")
-    assert "the 4 records they stand against are in no number" in text
+    assert "the 4 records of their patients are in no number" in text
     assert "block the analysis.<" not in text
 
 
