@@ -40,7 +40,7 @@ settings as (
     select
         's1_records_excluded' as setting,
         cast(count(*) as string) as value,
-        'Records left out of every number: those of patients an S1 query is open about.' as description
+        'Records of patients with an open S1 query, left out of every number.' as description
     from excluded
     {%- for setting, description in described %}
     union all
