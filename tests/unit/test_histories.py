@@ -47,6 +47,9 @@ AGES = {
     "JP07-001": ([0, 132, 132, 132, 140], "- new waived waived changed"),
     # The same; it expires on the day of the third delivery.
     "JP07-002": ([0, 132, 132, 132, 132], "- new waived open open"),
+    # The same; the values change and change back, or are gone and come back.
+    "JP09-002": ([0, 132, 140, 132, 132], "- new changed changed open"),
+    "JP09-003": ([0, 132, 0, 132, 132], "- new resolved reopened open"),
     # Proposed by one account, and not approved.
     "JP09-001": ([0, 132, 132, 132, 132], "- new open open open"),
     # The site sends nothing from the third delivery on, or at the third only.
@@ -70,7 +73,10 @@ CORRECTED = (
     "JP06-004,JP06-004-S1-8,4,2019/10/01,はい,有,19,18,63,0,0.4,2",
     "JP06-004,JP06-004-S1-8,4,2019/10/01,はい,無,0,37,63,0,,1",
 )
-WAIVED = {"JP06-004": date(2025, 12, 31), "JP07-001": date(2025, 12, 31), "JP07-002": DAYS[2]}
+WAIVED = {
+    **dict.fromkeys(("JP06-004", "JP07-001", "JP09-002", "JP09-003"), date(2025, 12, 31)),
+    "JP07-002": DAYS[2],
+}
 
 
 def delivered(number: int, first: Path, folder: Path) -> Path:
