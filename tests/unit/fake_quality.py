@@ -359,7 +359,8 @@ select distinct on (rule_id, site_id, form, record_key, column_name)
     case when hash(record_key) % 5 = 4 then 'lead.b' end as waiver_approved_by,
     case when hash(record_key) % 5 = 4 then date '2025-06-30' end as waiver_expires,
     case when hash(record_key) % 3 = 0 then 'We corrected it. 訂正しました。' end as reply,
-    case when hash(record_key) % 3 = 0 then timestamp '2024-11-01 09:30:00' end as replied_at
+    case when hash(record_key) % 3 = 0 then timestamp '2024-11-01 09:30:00' end as replied_at,
+    case when hash(record_key) % 3 = 0 then hash(record_key) % 2 = 0 end as is_reply_current
 from quality.violations
 where column_name is not null
 order by rule_id, site_id, form, record_key, column_name, evidence;

@@ -288,6 +288,11 @@ def test_a_record_has_the_state_of_its_query_and_closed_ones_stay(
     )
     severities = [row["severity"] for row in found if row["state"] not in page_data.CLOSED]
     assert severities == sorted(severities)
+    earlier = warehouse.execute(
+        "select query_id from quality.queries where not is_reply_current order by query_id"
+    ).fetchall()
+    told = sorted(row["query_id"] for row in found if row["is_reply_earlier"])
+    assert told and told == [query_id for (query_id,) in earlier]
 
 
 def test_of_too_many_records_every_rule_and_site_keeps_its_share(
@@ -363,6 +368,21 @@ def test_nothing_runs_that_came_from_a_file_and_nothing_is_asked_of_the_network(
 
 
 @needs_browser
+@pytest.mark.parametrize(
+    ("is_current", "words"),
+    [("true", "Reply of the site"), ("false", "Reply of the site to earlier values")],
+)
+def test_a_reply_to_earlier_values_is_told_as_one(
+    tab: browser.Tab, tmp_path: Path, is_current: str, words: str
+) -> None:
+    replied = fake_quality()
+    replied.execute(f"update quality.queries set reply = 'Seen.', is_reply_current = {is_current}")
+    tab.open(write(replied, tmp_path), "#rule=RD05&site=JP07&lang=en", READY)
+    tab.run("document.querySelector('#records-table .toggle').click()")
+    tab.wait("document.querySelector('.record-card')")
+    assert words in tab.texts(".record-card dt")
+
+
 def test_a_deep_link_leads_from_rule_to_site_to_record_to_timeline(
     tab: browser.Tab, path: Path
 ) -> None:

@@ -482,7 +482,7 @@
             fact("state", record.state ? word("state", record.state) : null), fact("age", record.age === null ? null : number(record.age)),
             fact("first_seen", field(record, "first_seen")), fact("last_seen", field(record, "last_seen")),
             fact("resolved_at", extra.resolved_at), fact("n_reopened", extra.n_reopened), fact("before", extra.previous_evidence),
-            fact("waiver", waiver), fact("reply", extra.reply ? extra.reply + (extra.replied_at ? " (" + extra.replied_at + ")" : "") : null))),
+            fact("waiver", waiver), fact(extra.is_reply_earlier ? "earlier_reply" : "reply", extra.reply ? extra.reply + (extra.replied_at ? " (" + extra.replied_at + ")" : "") : null))),
         el("p", { class: "link" }, el("a", { href: addressOf(Object.assign({}, chosen, { record: nameOf(record), page: "" })) }, ui("link")),
           rule && rule.page && [" · ", el("a", { href: rule.page }, ui("rule_page"))]),
         patient && slot,

@@ -431,6 +431,7 @@ _SPARSE = (
     "waiver_expires",
     "reply",
     "replied_at",
+    "is_reply_earlier",
 )
 _DENSE = (
     "rule_id",

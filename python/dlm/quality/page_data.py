@@ -145,13 +145,13 @@ _NO_QUERY = """
     null as query_id, null as state, null as first_seen, null as last_seen, null as resolved_at,
     null as age_days, null as n_reopened, null as previous_evidence, null as waiver_reason,
     null as waiver_author, null as waiver_approved_by, null as waiver_expires, null as reply,
-    null as replied_at
+    null as replied_at, null as is_reply_earlier
 """
 _QUERY = """
     queries.query_id, queries.state, queries.first_seen, queries.last_seen, queries.resolved_at,
     queries.age_days, queries.n_reopened, queries.previous_evidence, queries.waiver_reason,
     queries.waiver_author, queries.waiver_approved_by, queries.waiver_expires, queries.reply,
-    queries.replied_at
+    queries.replied_at, not queries.is_reply_current as is_reply_earlier
 """
 _SAME = """
     violations.rule_id = queries.rule_id
