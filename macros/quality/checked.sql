@@ -88,7 +88,7 @@ staged as (
                         {{ as_written(column) }} <> {{ column }}
                         {%- else %}
                         {{ written }} <> ''
-                        and instr('=+-@' || chr(9) || chr(13), left({{ written }}, 1)) > 0
+                        and instr('=+-@＝＋－＠' || chr(9) || chr(10) || chr(13), left({{ written }}, 1)) > 0
                         {%- endif %}
                         then '{{ column }}=' || {{ written }}
                 end{{ ',' if not loop.last }}

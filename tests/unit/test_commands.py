@@ -79,7 +79,9 @@ def test_records_left_out_are_told_beside_an_answer_and_not_in_it(
     assert after.out == before.out
 
 
-@pytest.mark.parametrize("value", ["=x", "+1", "-1", "@x", "\tx", "\rx"])
+@pytest.mark.parametrize(
+    "value", ["=x", "+1", "-1", "@x", "＝x", "＋1", "－1", "＠x", "\tx", "\rx", "\nx"]
+)
 def test_formula_starts_are_neutralised(value: str) -> None:
     assert neutralise(value) == "'" + value
 
