@@ -193,7 +193,7 @@ ended as (
     select
         asked.*,
         case
-            -- a recurrence without any date came before the death, which is not the first event then
+            -- a recurrence without any date came before the death, which so is not the first event
             when first_events.kind = 'death' and undated_events.is_before_death
                 then 'undated_event'
             when first_events.purpose is not null then first_events.purpose
