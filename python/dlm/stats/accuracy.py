@@ -229,13 +229,15 @@ def pool(
     at_end = (nonviable == 0) | (nonviable == evaluated)
     hits = nonviable + 0.5 * at_end
     misses = evaluated - nonviable + 0.5 * at_end
-    found = combine_effects(
-        np.log(hits / misses),
-        1 / hits + 1 / misses,
-        method_re="iterated",
-        atol=1e-13,
-        maxiter=1000,
-    )
+    # Its own share of heterogeneity, of equal series, is divided by 0; ours stands below.
+    with np.errstate(divide="ignore"):
+        found = combine_effects(
+            np.log(hits / misses),
+            1 / hits + 1 / misses,
+            method_re="iterated",
+            atol=1e-13,
+            maxiter=1000,
+        )
     mean, tau_squared = float(found.mean_effect_re), max(float(found.tau2), 0.0)
     std_err = max(float(found.sd_eff_w_re), float(found.sd_eff_w_re_hksj))
     reach = float(stats.t.ppf((1 + level) / 2, studies - 1)) * std_err
