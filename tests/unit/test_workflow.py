@@ -359,6 +359,18 @@ def test_replies_are_taken_once_however_excel_saved_them(
     }
 
 
+def test_a_list_from_before_it_had_a_column_for_earlier_replies_is_taken(
+    places: Places, queries: list[dict[str, Any]]
+) -> None:
+    at = list(COLUMNS).index("earlier_reply")
+    path = fill(
+        written(places, queries, "csv")["JP07"],
+        {SECOND: "done"},
+        lambda rows: [row.pop(at) for row in rows],
+    )
+    assert import_replies(places.state, "store", queries, path, ANN) == (1, 0)
+
+
 def test_accents_of_a_list_saved_by_a_western_excel_are_kept(
     places: Places, queries: list[dict[str, Any]]
 ) -> None:

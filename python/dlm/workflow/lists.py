@@ -48,6 +48,8 @@ COLUMNS = {
 """Columns of a list and their widths in a workbook; their headers are in wording.yml."""
 FIXED = ("site_id", "rule_id", "patient_id", "lesion_id", "record_key", "column_name", "evidence")
 """Columns that must come back as they were; the last two only while the evidence is the same."""
+_LATER = ("earlier_reply",)
+"""Columns that lists have not had from the first; one that a site still has may lack them."""
 LANGUAGES = ("en", "ja")
 MAX_REPLY = 4000
 _ENCODINGS = {"ja": "cp932", "en": "cp1252"}
@@ -290,7 +292,7 @@ def _column_names(file: str, header: Sequence[str]) -> list[str]:
     """Names of the columns of a list, from its header in either language.
 
     Raises:
-        DeliveryRefused: columns are missing, unknown or doubled.
+        DeliveryRefused: columns that every list had are missing, or some are unknown or doubled.
     """
     known = {_plain(_header(name, each)): name for each in LANGUAGES for name in COLUMNS}
     problems = [
@@ -310,7 +312,7 @@ def _column_names(file: str, header: Sequence[str]) -> list[str]:
     problems += [
         Problem(file, 1, name, "missing_column", "is missing; send the list with all its columns")
         for name in COLUMNS
-        if name not in names
+        if name not in (*names, *_LATER)
     ]
     if problems:
         raise DeliveryRefused(problems, what="list")
