@@ -1,6 +1,6 @@
--- What the specimens of a lesion say that were read with or without viable cells, as it is
--- adjudicated. All that were delivered count, as they do for rule PA07: a decision on them stands
--- at every cut-off.
+-- One row per lesion with a specimen that was read with or without viable cells: what its specimens
+-- say, as it is adjudicated. All that were delivered count, as they do for rule PA07: a decision on
+-- them stands at every cut-off.
 with
 
 specimens as (

@@ -373,7 +373,7 @@ def _reading(relation: str, cells: dict[str, str], contract: Contract) -> str:
     steps = [_stages(text, kind, contract) for text, kind in cells.items() if kind != "date"]
     if not dates:
         return f"read as ({_staged(relation, steps)})"
-    read = "".join(f", {text}_date.read as {_name(text)}" for text in dates)
+    read = "".join(f", {text}_date.read as {_read_as(text)}" for text in dates)
     joined = " ".join(
         f"left join dates as {text}_date on {relation}.{text} = {text}_date.text" for text in dates
     )
@@ -413,7 +413,7 @@ def _dates(relation: str, texts: list[str], contract: Contract) -> str:
 
 def _stages(text: str, kind: str, contract: Contract) -> list[tuple[str, str]]:
     """SQL, with aliases, that reads a cell that is no date step by step."""
-    read, as_plain = _name(text), f"plain_{text}"
+    read, as_plain = _read_as(text), f"plain_{text}"
     first = (as_plain, plain(text))
     if kind == "id":
         return [first, (read, plain_id(as_plain))]
@@ -461,7 +461,7 @@ def _read(name: str) -> str:
     return f"read_{name}"
 
 
-def _name(text: str) -> str:
+def _read_as(text: str) -> str:
     """What a cell is called once it is read."""
     return _read(text.removeprefix("text_"))
 

@@ -120,6 +120,18 @@ def test_a_file_is_written_as_its_name_says(
     assert target.read_text(encoding="utf-8") == content
 
 
+@pytest.mark.parametrize("words", [["load"], ["build", "--deliveries"], ["check", "--deliveries"]])
+def test_a_day_of_receipt_that_lies_ahead_is_refused_by_whatever_takes_a_delivery(
+    small_warehouse: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+) -> None:
+    monkeypatch.setenv("DLM_STATE", str(small_warehouse / "state"))
+    assert main([*words, str(small_warehouse), "--received", "2962-03-01"]) == 2
+    assert "2962-03-01 lies ahead" in capsys.readouterr().err
+
+
 def test_a_table_is_written_whole(small_warehouse: Path, tmp_path: Path) -> None:
     target = tmp_path / "t.txt"
     query = "select i as a, i as b, i as c, i as d, i as e, i as f from range(12000) r (i)"
