@@ -401,6 +401,14 @@ create table quality.row_accounting as
 from (values
     ('jcog', 'JP07', 'read', 'JP07/read.csv', 120::bigint, 119::bigint, 1::bigint, 0::bigint)
 ) as t (source, site_id, form, file, records_in, loaded, quarantined, exact_duplicates);
+
+create table quality.missing_values as
+from (values
+    ('jcog', 'read', 'size_mm', 'JP07-001', 'JP07-001|1|CT', '未実施', 'not_done', 'a', 2::bigint),
+    ('jcog', 'read', 'size_mm', 'JP07-002', 'JP07-002|1|CT', '未実施', 'not_done', 'a', 3::bigint),
+    ('eortc', 'outcome', 'cause', 'EU01-001', 'EU01-001', '<b>UNK</b>', 'unknown', 'b', 2::bigint)
+) as t (source, form, column_name, patient_id, record_key, raw_text, missing_reason,
+    delivery_file, delivery_line);
 """
 
 

@@ -209,6 +209,13 @@ def test_the_calendar_tells_late_from_missing(page: str) -> None:
     assert all(cell.startswith("missing") for cell in america["US02"][1:])
 
 
+def test_words_for_missing_are_counted_by_column_and_reason(page: str) -> None:
+    assert cells(page, "missing-table")[1:] == [
+        ["eortc", "outcome", "cause", "unknown", "&lt;b&gt;UNK&lt;/b&gt;", "1"],
+        ["jcog", "read", "size_mm", "not done", "未実施", "2"],
+    ]
+
+
 def test_a_page_of_a_build_without_some_records_says_they_block_nothing_more(
     page: str, tmp_path: Path
 ) -> None:

@@ -58,13 +58,21 @@ WORST_FIRST = (
 """Statuses by how much a steward should care: a check that did not run goes before a pass."""
 
 _HERE = Path(__file__).parent
-_LISTINGS = (
-    "quality.quarantine",
-    "quality.unreadable_values",
-    "quality.unmapped_values",
-    "quality.conflicting_duplicates",
-    "quality.orphan_records",
-)
+_MISSING = """
+    select source, form, column_name, missing_reason, raw_text, count(*) as n_records
+    from quality.missing_values
+    group by all
+"""
+"""Single cells are in the table; a steward asks where a word for missing is frequent."""
+_LISTINGS = {
+    "quality.quarantine": None,
+    "quality.unreadable_values": None,
+    "quality.unmapped_values": None,
+    "quality.missing_values": _MISSING,
+    "quality.conflicting_duplicates": None,
+    "quality.orphan_records": None,
+}
+"""Tables that the page lists in order, with what it shows of each where that is not all."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +100,9 @@ class Listing:
     Attributes:
         name: ``schema.table``.
         there: the work database has the table; if not, there is nothing to show.
-        columns: names, in the order of the table.
+        columns: names, in the order of the table or of what is shown of it.
         rows: at most MAX_ROWS, in total order.
-        n: rows the table has.
+        n: rows there are to show.
     """
 
     name: str
@@ -211,7 +219,7 @@ def write_page(
             ),
             accounting=accounting,
             accounting_totals=_totals(accounting),
-            listings=[_listing(connection, name) for name in _LISTINGS],
+            listings=[_listing(connection, name, shown) for name, shown in _LISTINGS.items()],
             max_rows=MAX_ROWS,
         )
     )
@@ -629,13 +637,14 @@ def _say(section: str, code: object) -> Markup:
 _WORDS = _words()
 
 
-def _listing(connection: duckdb.DuckDBPyConnection, name: str) -> Listing:
+def _listing(connection: duckdb.DuckDBPyConnection, name: str, shown: str | None = None) -> Listing:
     if not has_table(connection, name):
         return Listing(name, False, (), (), 0)
-    found = connection.execute(f"select * from {name} order by all limit {MAX_ROWS}")
+    content = f"({shown})" if shown else name
+    found = connection.execute(f"select * from {content} order by all limit {MAX_ROWS}")
     columns = tuple(column[0] for column in found.description or ())
     rows = tuple(found.fetchall())
-    count = connection.execute(f"select count(*) from {name}").fetchall()[0][0]
+    count = connection.execute(f"select count(*) from {content}").fetchall()[0][0]
     return Listing(name, True, columns, rows, int(count))
 
 
