@@ -454,7 +454,8 @@ def comparison(connection: duckdb.DuckDBPyConnection) -> Table:
         for row in rows(connection, "select * from marts.survival_comparison")
     }
     level = confidence(connection)
-    lines = []
+    lines: list[Line] = []
+    above: tuple[str, str | None] = ("", None)
     for paramcd, grouping in itertools.product(ENDPOINTS, GROUPINGS):
         # What divides a small group of the trial otherwise is about the same few patients.
         hidden = any(
@@ -469,15 +470,15 @@ def comparison(connection: duckdb.DuckDBPyConnection) -> Table:
             f"{number(row['hazard_ratio'], 2)} "
             f"({number(row['hr_lower'], 2)}–{number(row['hr_upper'], 2)})"
         )
+        contrast = row["hr_contrast"]
+        if above[0] != paramcd or contrast not in (None, above[1]):
+            above = (paramcd, contrast)
+            lines.append(Line(_compared(*above)))
         lines.append(
             Line(
-                wording("endpoint", paramcd),
+                wording("grouping", grouping),
                 cells(
                     (
-                        wording("grouping", grouping),
-                        DASH
-                        if row["hr_contrast"] is None
-                        else wording("contrast", row["hr_contrast"]),
                         DASH if row["hazard_ratio"] is None else ratio,
                         number(row["logrank_chi2"], 2),
                         show(row["df"]),
@@ -485,6 +486,7 @@ def comparison(connection: duckdb.DuckDBPyConnection) -> Table:
                         p_value(row["stratified_p_value"]),
                     )
                 ),
+                indent=1,
             )
         )
     return Table(
@@ -494,9 +496,7 @@ def comparison(connection: duckdb.DuckDBPyConnection) -> Table:
             "切除群間の探索的比較",
         ),
         (
-            Text("Endpoint", "評価項目"),
             Text("Groups formed by", "群の定義"),
-            Text("Contrast", "比較"),
             Text(f"Hazard ratio ({level} CI)", f"ハザード比（{level}信頼区間）"),
             Text("Log-rank χ²", "ログランクχ²"),
             Text("df", "自由度"),
@@ -504,7 +504,6 @@ def comparison(connection: duckdb.DuckDBPyConnection) -> Table:
             Text("p, stratified by region", "p値（地域で層別）"),
         ),
         tuple(lines),
-        texts=frozenset({1, 2}),
         note=Text(
             "Groups were formed by what surgery did, not by randomisation. Confirmed DLMs: the "
             "trial's groups; the others are its sensitivity analyses. p values are "
@@ -513,6 +512,15 @@ def comparison(connection: duckdb.DuckDBPyConnection) -> Table:
             "p値は探索的で、多重性の調整はしていない。",
         ),
     )
+
+
+def _compared(paramcd: str, contrast: str | None) -> Text:
+    """An endpoint and what is compared in it, over the lines that do."""
+    endpoint = wording("endpoint", paramcd)
+    if contrast is None:
+        return endpoint
+    groups = wording("contrast", contrast)
+    return Text(f"{endpoint.en}: {groups.en}", f"{endpoint.ja}：{groups.ja}")
 
 
 def published(connection: duckdb.DuckDBPyConnection) -> Table:
