@@ -38,6 +38,18 @@ where it stands.
 {%- endmacro %}
 
 
+{#- A slashed date with its era's year made western, where a source declares eras. -#}
+{% macro western_as_declared(text, habits) -%}
+    {{ western_date(text) if habits.eras else text }}
+{%- endmacro %}
+
+
+{#- Column `iso`, unless the slashed date it was read from names an era that does not hold it. -#}
+{% macro iso_within_declared_era(text, habits) -%}
+    {{ date_within_era(text, 'iso') if habits.eras else 'iso' }}
+{%- endmacro %}
+
+
 {#-
 Clean text of a cell, null when blank or a declared missing code. An identifier is in capitals
 already.

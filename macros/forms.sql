@@ -145,6 +145,33 @@ flavours as REDCap lists them for NA and NP.
 {%- endmacro %}
 
 
+{#- What a macro of a text and its source's habits says, where column `source` names the source. -#}
+{% macro by_source(macro_name, text) -%}
+    case source
+        {%- for source in source_names() %}
+        when '{{ source }}'
+            then {{ context[macro_name](text, source_habits(source)) | indent(8) }}
+        {%- endfor %}
+    end
+{%- endmacro %}
+
+
+{#- Type or code list of a column, where columns `form` and `column_name` name it. -#}
+{% macro property_of_column(property) -%}
+    {%- set names = {} -%}
+    {%- for form in form_names() -%}
+        {%- for column in form_columns(form) if column[property] -%}
+            {%- do names.setdefault(column[property], []).append(form ~ '.' ~ column.name) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    case
+        {%- for value, columns in names.items() %}
+        when form || '.' || column_name in ({{ text_list(columns) }}) then '{{ value }}'
+        {%- endfor %}
+    end
+{%- endmacro %}
+
+
 {#- Name of a typed column: sizes are told in mm wherever they come from. -#}
 {% macro canonical_name(column) -%}
     {{ return(column.name ~ '_mm' if column.type == 'size' else column.name) }}
