@@ -16,7 +16,7 @@ build: setup
 	$(BIN)/dlm build
 
 test: setup
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: setup
 	$(BIN)/ruff check python tests

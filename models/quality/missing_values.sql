@@ -5,7 +5,7 @@ words as (
     select
         *,
         upper(clean) as word
-    from {{ ref('written_cells') }}
+    from {{ ref('cells_without_value') }}
     where is_word_for_missing
 )
 

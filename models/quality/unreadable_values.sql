@@ -3,7 +3,7 @@ with
 
 cells as (
     select *
-    from {{ ref('written_cells') }}
+    from {{ ref('cells_without_value') }}
     where column_type in ('integer', 'decimal', 'size', 'date') and not is_word_for_missing
 ),
 

@@ -279,12 +279,13 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
         _add_check_results(candidate, checks["results"])
         failed = _add_statistics(candidate, computed["tables"])
         _refuse_broken(checks, places.work, lambda: _keep_findings(places, options, basis))
-        console.step("Report and publication")
+        console.step("Report and Parquet")
         drawer.ask(request | {"database": str(candidate), "task": "report", "out": str(prepared)})
         if pace.one_by_one:
             drawer.answer()
             drawer.rest()
         publish.write_parquet(candidate, prepared / "parquet", note, console.count)
+        console.step("Digests and publication")
         tables = publish.table_digests(candidate, console.count)
         if not pace.one_by_one:
             drawer.answer()

@@ -9,5 +9,5 @@ select
     clean as source_value,
     delivery_file,
     delivery_line
-from {{ ref('written_cells') }}
+from {{ ref('cells_without_value') }}
 where column_type = 'code' and not is_word_for_missing

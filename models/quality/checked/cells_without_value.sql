@@ -1,6 +1,10 @@
-{#- Each cell that its value does not say, of records that have one, and what its column holds. -#}
+{#-
+Each cell that says something and has no value: a word for missing, or what could not be read. A text
+or id that was only cleaned is none.
+-#}
 with
 
+-- A record that has every value has no such cell, however it was written.
 cells as (
     {%- set ns = namespace(first=true) %}
     {%- for source in source_names() %}
@@ -18,7 +22,13 @@ cells as (
         delivery_file,
         delivery_line
     from {{ ref('stg_' ~ source ~ '__' ~ form) }}
-    where cells_as_written is not null
+    where
+        cells_as_written is not null
+        and not (
+            {%- for column in form_columns(form) %}
+            {{ 'and ' if not loop.first }}{{ canonical_name(column) }} is not null
+            {%- endfor %}
+        )
     {%- endfor %}
     {%- endfor %}
 ),
@@ -36,20 +46,30 @@ cleaned as (
         *,
         {{ clean_text('raw_text') | indent(4) }} as clean
     from parted
+),
+
+judged as (
+    select
+        *,
+        {{ property_of_column('type') | indent(4) }} as column_type,
+        {{ property_of_column('list') | indent(4) }} as list_name,
+        {{ by_source('said', 'clean') | indent(4) }} is null as is_word_for_missing
+    from cleaned
+    where clean is not null
 )
 
 select
     source,
     form,
     column_name,
-    {{ property_of_column('type') | indent(4) }} as column_type,
-    {{ property_of_column('list') | indent(4) }} as list_name,
+    column_type,
+    list_name,
     patient_id,
     record_key,
     raw_text,
     clean,
-    clean is not null and {{ by_source('said', 'clean') | indent(4) }} is null
-        as is_word_for_missing,
+    is_word_for_missing,
     delivery_file,
     delivery_line
-from cleaned
+from judged
+where is_word_for_missing or column_type not in ('id', 'text', 'segments')
