@@ -152,8 +152,8 @@ read_codes as {{ read_once() }}(
         {%- endif %}
         {%- endfor %}
         {{ n_unread(codes) | indent(4) }} as n_unmapped,
-        {{ cells_without_value(codes) | indent(4) }} as codes_as_written,
-        {{ cells_without_value(codes, clean=true) | indent(4) }} as unread_codes
+        {{ codes_without_value(codes) | indent(4) }} as codes_as_written,
+        {{ codes_without_value(codes, clean=true) | indent(4) }} as unread_codes
     from decoded
 ),
 {%- endmacro %}

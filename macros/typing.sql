@@ -289,7 +289,7 @@ than those that leave it blank.
 Coded cells without a value: all as written, or clean those that are no declared missing code; null
 where there is none.
 -#}
-{% macro cells_without_value(columns, clean=false) -%}
+{% macro codes_without_value(columns, clean=false) -%}
     nullif(
         concat_ws(
             '␟',
