@@ -13,14 +13,17 @@ rule looks at and when it is violated are the macros in macros/quality/rules, on
     needs      forms that must have been delivered by the site; the input's own when absent
     unless_any why the rule counts as not evaluated where it applies to no record; without it
                such a rule is not applicable
-    counts     how much a row adds to the records checked, as SQL; one when absent
+    counts     how much a row adds to the records checked, as SQL; one when absent, and always where
+               the input is `judged`
 -#}
 
 
 {#-
-What rules look at, in order: the model, the macro that lists its rules, the forms it needs and
-whether it has rows of single sites. A model of one row per thing checked has the columns source,
-site_id, patient_id, lesion_id, form, record_key, payload_hash, delivery_file and delivery_line.
+What rules look at, in order: the model, its rules and the forms they need. A model of one row per
+thing checked has the columns source, site_id, patient_id, lesion_id, form, record_key, payload_hash,
+delivery_file and delivery_line; `columns` says which it calls otherwise or lacks. What rules look at
+in a form whose records are too many to be written down so is judged where it is made, in the model
+`judged`.
 -#}
 {% macro rule_inputs() -%}
     {%- set inputs = [] -%}
@@ -31,6 +34,7 @@ site_id, patient_id, lesion_id, form, record_key, payload_hash, delivery_file an
             'rules': context[form ~ '_rules']() + general_rules(form),
             'needs': [form],
             'columns': {'record_key': record_key(form)} if is_kept_without_keys(form) else none,
+            'judged': 'judged_' ~ form if is_kept_without_keys(form) else none,
         }) -%}
     {%- endfor -%}
     {%- for name in ['delivery', 'change', 'site', 'result'] -%}
@@ -63,6 +67,18 @@ site_id, patient_id, lesion_id, form, record_key, payload_hash, delivery_file an
         {%- endfor -%}
     {%- endfor -%}
     {{ return(found.keys() | list) }}
+{%- endmacro %}
+
+
+{#- The input of that name. -#}
+{% macro rule_input(name) -%}
+    {{ return(rule_inputs() | selectattr('name', 'equalto', name) | first) }}
+{%- endmacro %}
+
+
+{#- The table with a row for each record of a form, and the site that answers for it. -#}
+{% macro answered_records(form) -%}
+    {{ return(ref(('judged_' if is_kept_without_keys(form) else 'checked_') ~ form)) }}
 {%- endmacro %}
 
 
@@ -301,6 +317,73 @@ the same statement from macro check_expectation.
 {%- endmacro %}
 
 
+{#- Whether a record breaks any rule of its input. -#}
+{% macro breaks_a_rule(input) -%}
+    {%- for rule in input.rules %}
+    {{ 'or ' if not loop.first }}({{ rule_applies(rule) }} and ({{ rule_violated(rule) }}))
+    {%- endfor %}
+{%- endmacro %}
+
+
+{#- What is found in a record: a list of rule, column at fault and evidence, one text per rule broken. -#}
+{% macro rule_findings(input) -%}
+    {%- set findings = [] -%}
+    {%- for rule in input.rules -%}
+        {%- set finding = "'" ~ rule.id ~ "' || chr(31) || coalesce(" ~ rule_column(rule)
+            ~ ", '') || chr(31) || " ~ evidence_text(input, rule) -%}
+        {%- do findings.append(
+            'case when ' ~ rule_applies(rule) ~ ' and (' ~ rule_violated(rule) ~ ') then '
+            ~ sql_list([finding]) ~ ' else ' ~ sql_list([]) ~ ' end'
+        ) -%}
+    {%- endfor -%}
+    flatten({{ sql_list(findings) }})
+{%- endmacro %}
+
+
+{#- The columns that violations have of every input, as SQL by name. -#}
+{% macro naming_values(input) -%}
+    {%- set values = {} -%}
+    {%- for name in [
+        'site_id', 'patient_id', 'lesion_id', 'form', 'record_key', 'payload_hash', 'source',
+        'delivery_file', 'delivery_line',
+    ] -%}
+        {%- do values.update({name: input_column(input, name)}) -%}
+    {%- endfor -%}
+    {{ return(values) }}
+{%- endmacro %}
+
+
+{#- Rules of an input that are not about every record, each with a power of two that stands for it. -#}
+{% macro rule_bits(input) -%}
+    {%- set bits = {} -%}
+    {%- for rule in input.rules if rule_applies(rule) != 'true' -%}
+        {%- if rule.counts -%}
+            {{ exceptions.raise_compiler_error('rule ' ~ rule.id ~ ': a record counts once there') }}
+        {%- endif -%}
+        {%- do bits.update({rule.id: 'cast(' ~ 2 ** (bits | length) ~ ' as bigint)'}) -%}
+    {%- endfor -%}
+    {%- if bits | length > 63 -%}
+        {{ exceptions.raise_compiler_error(
+            'more rules of ' ~ input.name ~ ' than one number of 64 bits can tell apart'
+        ) }}
+    {%- endif -%}
+    {{ return(bits) }}
+{%- endmacro %}
+
+
+{#- Which of those are about a record, as one number: the sum of what stands for them. -#}
+{% macro applied_rules(input) -%}
+    {%- set bits = rule_bits(input) -%}
+    {%- set terms = [] -%}
+    {%- for rule in input.rules if rule.id in bits -%}
+        {%- do terms.append(
+            'case when ' ~ rule_applies(rule) ~ ' then ' ~ bits[rule.id] ~ ' else 0 end'
+        ) -%}
+    {%- endfor -%}
+    {{ terms | join(' + ') }}
+{%- endmacro %}
+
+
 {#-
 CTE <name>_records: the rows of an input, those whose key is not their own flagged for rules that
 say a key is unique. Keys are counted by grouping, which scales; a window over every row does not.
@@ -357,15 +440,29 @@ say a key is unique. Keys are counted by grouping, which scales; a window over e
 {%- endmacro %}
 
 
-{#- One row per element of a list of SQL texts. -#}
-{% macro unnested(elements) -%}
-    {{ return(adapter.dispatch('unnested')(elements)) }}
+{#- A list of SQL values. -#}
+{% macro sql_list(elements) -%}
+    {{ return(adapter.dispatch('sql_list')(elements)) }}
 {%- endmacro %}
 
-{% macro default__unnested(elements) -%}
-    unnest([{{ elements | join(', ') }}])
+{% macro default__sql_list(elements) -%}
+    {{ return('[' ~ elements | join(', ') ~ ']') }}
 {%- endmacro %}
 
-{% macro spark__unnested(elements) -%}
-    explode(array({{ elements | join(', ') }}))
+{% macro spark__sql_list(elements) -%}
+    {{ return('array(' ~ elements | join(', ') ~ ')') }}
+{%- endmacro %}
+
+
+{#- One row per element of a list. -#}
+{% macro unnested(list) -%}
+    {{ return(adapter.dispatch('unnested')(list)) }}
+{%- endmacro %}
+
+{% macro default__unnested(list) -%}
+    unnest({{ list }})
+{%- endmacro %}
+
+{% macro spark__unnested(list) -%}
+    explode({{ list }})
 {%- endmacro %}

@@ -27,7 +27,10 @@ def read_manifest(folder: Path, sources: Collection[str]) -> dict[str, dict[str,
     """
     path = folder / "manifest.csv"
     if not path.is_file():
-        text = f"is missing; it lists every file ({','.join(MANIFEST_COLUMNS)})"
+        text = (
+            f"is missing; it lists every file ({','.join(MANIFEST_COLUMNS)}), so that one cut "
+            "short on the way is seen; who sends them writes it: dlm manifest DIR --sender NAME"
+        )
         raise DeliveryRefused([Problem("manifest.csv", None, None, "missing_file", text)])
     try:
         rows, problems = _rows(path, sources)

@@ -19,7 +19,7 @@ from dlm.synthetic import STREAMED_FROM, registered
 from dlm.synthetic.streaming import BYTES_A_PATIENT
 
 MOST_TIMES, MOST_BYTES = 4, 4e9
-_LOOK_EVERY = 0.2
+_LOOK_EVERY = 1.0
 _READINGS = 3
 
 

@@ -327,7 +327,7 @@ def test_no_way_on_is_told_where_no_file_can_be_loaded(
         (lambda folder: (folder / ALPHA).unlink(), "is in manifest.csv but not there"),
         (lambda folder: (folder / ALPHA).write_text("ID;X\nP9;z\n"), "sha256 differs"),
         (lambda folder: (folder / "eortc/gamma.csv").write_text("ID\n"), "is not in manifest.csv"),
-        (lambda folder: (folder / "manifest.csv").unlink(), "manifest.csv: is missing"),
+        (lambda folder: (folder / "manifest.csv").unlink(), "dlm manifest DIR --sender NAME"),
         (
             lambda folder: (folder / "manifest.csv").write_text(
                 (folder / "manifest.csv").read_text().replace("alpha.csv,1", "alpha.csv,2")

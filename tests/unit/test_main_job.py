@@ -76,7 +76,7 @@ def test_tables_made_in_slices_are_the_same(plain_build: dict[str, Any], tmp_pat
     shutil.copy(plain_build["database"], sliced)
     tables_in_slices = (
         "core.fct_read",
-        "checked.checked_read",
+        "checked.judged_read",
         "intermediate.int_endpoint_times",
         "intermediate.int_reader_pair",
     )

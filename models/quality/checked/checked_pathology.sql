@@ -22,12 +22,16 @@ adjudicated as (
     where kind = 'reference' and is_in_force
 ),
 
+reads as (
+    {{ staged_records('read', ['lesion_id', 'timepoint', 'size_mm']) | indent(4) }}
+),
+
 -- The largest size at the last imaging before surgery; a lesion that was gone has none.
 last_sizes as (
     select
         lesion_id,
         max(size_mm) as size_mm
-    from {{ ref('checked_read') }}
+    from reads
     where timepoint = 'preop' and size_mm > 0
     group by lesion_id
 )

@@ -1,5 +1,6 @@
--- Reads as sites sent them, with what their rules look at beside. The joins are to a few facts per
--- patient or lesion and to the few exams that are at odds; the reads themselves pass once.
+-- Reads as sites sent them, with what their rules look at beside; part of the query of judged_read.
+-- The joins are to a few facts per patient or lesion and to the few exams that are at odds; the
+-- reads themselves pass once.
 with
 
 {{ checked_records('read', ['modality', 'verdict']) }},

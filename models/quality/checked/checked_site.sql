@@ -23,7 +23,7 @@ local_sizes as (
         site_id,
         count(*) as n,
         count(case when size_mm / 5 = floor(size_mm / 5) then 1 end) as k
-    from {{ ref('checked_read') }}
+    from {{ answered_records('read') }}
     where reader_role = 'local' and size_status = 'measured' and size_mm > 0
     group by site_id
 ),
@@ -33,7 +33,7 @@ read_counts as (
         site_id,
         count(*) as n,
         count(case when verdict = 'not_evaluable' then 1 end) as k
-    from {{ ref('checked_read') }}
+    from {{ answered_records('read') }}
     where
         timepoint in ('baseline', 'preop')
         and verdict in ('visible', 'not_visible', 'not_evaluable')

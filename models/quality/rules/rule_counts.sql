@@ -35,6 +35,34 @@ implemented as (
     ) as listed (rule_id, unless_any)
 ),
 {% for input in rule_inputs() %}
+{%- if input.judged %}
+{{ input.name }}_alike as (
+    select
+        site_id,
+        applied_rules,
+        count(*) as n_records
+    from {{ ref(input.judged) }}
+    group by site_id, applied_rules
+),
+
+{%- set bits = rule_bits(input) %}
+{{ input.name }}_counted as (
+    select
+        site_id,
+        {%- for rule in input.rules %}
+        {%- if rule.id in bits %}
+        cast(
+            sum(case when (applied_rules & {{ bits[rule.id] }}) <> 0 then n_records else 0 end)
+            as bigint
+        )
+        {%- else %}
+        cast(sum(n_records) as bigint)
+        {%- endif %} as n_{{ rule.id | lower }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ input.name }}_alike
+    group by site_id
+),
+{%- else %}
 {{ input.name }}_counted as (
     select
         site_id,
@@ -51,6 +79,7 @@ implemented as (
     from {{ ref(input.model) }}
     group by site_id
 ),
+{%- endif %}
 
 {{ input.name }}_long as (
     select
@@ -61,7 +90,7 @@ implemented as (
             "'" ~ rule.id ~ "=' || cast(n_" ~ rule.id | lower ~ ' as string)'
         ) %}
         {%- endfor %}
-        {{ unnested(counts) }} as counted
+        {{ unnested(sql_list(counts)) }} as counted
     from {{ input.name }}_counted
 ),
 {% endfor %}

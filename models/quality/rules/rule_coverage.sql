@@ -60,7 +60,7 @@ delivered as (
 
 sending_sites as (
     {%- for form in form_names() %}
-    select site_id from {{ ref('checked_' ~ form) }}
+    select site_id from {{ answered_records(form) }}
     {%- if not loop.last %}
     union
     {%- endif %}

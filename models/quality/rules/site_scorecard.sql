@@ -32,7 +32,7 @@ record_counts as (
         site_id,
         '{{ form }}' as form,
         count(*) as n
-    from {{ ref('checked_' ~ form) }}
+    from {{ answered_records(form) }}
     group by site_id
     {%- if not loop.last %}
     union all

@@ -10,36 +10,33 @@ sites as (select site_id from {{ ref('ref_sites') }}),
 
 coverage as (select * from {{ ref('rule_coverage') }}),
 {% for input in rule_inputs() %}
+{%- if input.judged %}
+{{ input.name }}_found as (
+    select
+        {%- for name in naming_values(input) %}
+        {{ name }},
+        {%- endfor %}
+        {{ unnested('findings') }} as finding
+    from {{ ref(input.judged) }}
+    where findings is not null
+),
+{%- else %}
 {{ input_records(input) }},
 
 {{ input.name }}_found as (
     select
-        {%- for name in [
-            'site_id', 'patient_id', 'lesion_id', 'form', 'record_key', 'payload_hash', 'source',
-            'delivery_file', 'delivery_line',
-        ] %}
-        {{ input_column(input, name) }} as {{ name }},
+        {%- for name, value in naming_values(input).items() %}
+        {{ value }} as {{ name }},
         {%- endfor %}
-        {%- set findings = [] %}
-        {%- for rule in input.rules %}
-        {%- do findings.append(
-            'case when ' ~ rule_applies(rule) ~ ' and (' ~ rule_violated(rule) ~ ") then '"
-            ~ rule.id ~ "' || chr(31) || coalesce(" ~ rule_column(rule) ~ ", '') || chr(31) || "
-            ~ evidence_text(input, rule) ~ ' end'
-        ) %}
-        {%- endfor %}
-        {{ unnested(findings) }} as finding
+        {{ unnested(rule_findings(input)) }} as finding
     from {{ input.name }}_records
-    where
-        {%- for rule in input.rules %}
-        {{ 'or ' if not loop.first }}({{ rule_applies(rule) }} and ({{ rule_violated(rule) }}))
-        {%- endfor %}
+    where {{ breaks_a_rule(input) | indent(4) }}
 ),
+{%- endif %}
 {% endfor %}
 found as (
     {%- for input in rule_inputs() %}
     select * from {{ input.name }}_found
-    where finding is not null
     {%- if not loop.last %}
     union all
     {%- endif %}
