@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,7 +88,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(streaming, "PART_PATIENTS", 150)
         for name in ("csv", "parquet"):
             streaming.stream_trial(6, 300, folder / name, name, "few", helpers=0)
-        streaming.stream_trial(6, 300, folder / "again", "csv", "few", helpers=0)
+        streaming.stream_trial(6, 300, folder / "again", "csv", "few", helpers=2)
     return folder
 
 
@@ -103,11 +104,13 @@ def test_both_formats_hold_the_same_text(written: Path) -> None:
             assert len(rows) > 50
 
 
-def test_the_same_arguments_give_the_same_delivery(written: Path) -> None:
+def test_any_number_of_helpers_writes_the_same_delivery(written: Path) -> None:
     for path in (written / "csv").rglob("*.csv"):
         again = written / "again" / path.relative_to(written / "csv")
         assert path.read_bytes() == again.read_bytes()
     lines = pd.read_csv(written / "csv" / "manifest.csv")
+    for name, sha256 in zip(lines["file"], lines["sha256"], strict=True):
+        assert hashlib.sha256((written / "csv" / name).read_bytes()).hexdigest() == sha256, name
     read = pd.read_csv(written / "csv" / "eortc" / "read.csv", sep=";")
     assert lines.set_index("file")["rows"]["eortc/read.csv"] == len(read)
     assert not read.duplicated().any()

@@ -279,11 +279,16 @@ def _spread(frame: pd.DataFrame, field: str, headers: list[str]) -> pd.DataFrame
 
 def csv_text(frame: pd.DataFrame, delimiter: str) -> str:
     """A raw form as CSV with LF line ends; quotation marks only where a value needs them."""
-    head = delimiter.join(frame.columns) + "\n"
+    return delimiter.join(frame.columns) + "\n" + csv_body(frame, delimiter).decode("utf-8")
+
+
+def csv_body(frame: pd.DataFrame, delimiter: str) -> bytes:
+    """The rows of a raw form as UTF-8 CSV, without the header."""
     try:
-        return head + csv_rows(arrow_table(frame), delimiter).decode("utf-8")
+        return csv_rows(arrow_table(frame), delimiter)
     except pa.ArrowInvalid:
-        return frame.to_csv(sep=delimiter, index=False, lineterminator="\n")
+        text = frame.to_csv(sep=delimiter, index=False, header=False, lineterminator="\n")
+        return text.encode("utf-8")
 
 
 def arrow_table(frame: pd.DataFrame) -> pa.Table:
