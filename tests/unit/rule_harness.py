@@ -10,6 +10,7 @@ import functools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,35 @@ def judge(rule: Mapping[str, Any], records: Sequence[Record]) -> list[tuple[bool
         f"from (select *{repeated} from ({' union all '.join(rows)})) order by record_no"
     )
     return [(bool(a), bool(v)) for a, v in _database().execute(query, values).fetchall()]
+
+
+def judge_together(one: Mapping[str, Any], record: Record) -> dict[str, tuple[set[str], set[str]]]:
+    """Which rules of a judged input are about a record, and which it breaks.
+
+    Returns:
+        Each by the rules' own predicates (``alone``) and by what the input's table keeps of a
+        record (``together``).
+    """
+    call, rules = macros(), one["rules"]
+    bits, applied = call["rule_bits"](one), call["applied_rules"](one)
+    found = f"case when {call['breaks_a_rule'](one)} then {call['rule_findings'](one)} end"
+    applies = [f"coalesce({call['rule_applies'](rule)}, false)" for rule in rules]
+    violated = [f"coalesce({call['rule_violated'](rule)}, false)" for rule in rules]
+    told = [f"({applied}) & {bit} <> 0" for bit in bits.values()]
+    names = sorted(_columns(", ".join([applied, found, *applies, *violated])))
+    lists = [f"[{', '.join(flags)}]" for flags in (applies, violated, told)]
+    cells = ", ".join(f"? as {name}" for name in names)
+    query = f"select {', '.join([*lists, found])} from (select {cells})"
+    values = [record.get(name) for name in names]
+    about, faults, by_bit, texts = _database().execute(query, values).fetchall()[0]
+
+    ids = [rule["id"] for rule in rules]
+    alone = set(compress(ids, about))
+    together = set(compress(bits, by_bit)) | (set(ids) - set(bits))
+    return {
+        "alone": (alone, alone & set(compress(ids, faults))),
+        "together": (together, {text.split(chr(31))[0] for text in texts or []}),
+    }
 
 
 def _keys(rule: Mapping[str, Any]) -> str:
