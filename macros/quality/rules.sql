@@ -13,8 +13,7 @@ rule looks at and when it is violated are the macros in macros/quality/rules, on
     needs      forms that must have been delivered by the site; the input's own when absent
     unless_any why the rule counts as not evaluated where it applies to no record; without it
                such a rule is not applicable
-    counts     how much a row adds to the records checked, as SQL; one when absent, and always where
-               the input is `judged`
+    counts     how much a row adds to the records checked, as SQL; one when absent
 -#}
 
 
@@ -23,7 +22,7 @@ What rules look at, in order: the model, its rules and the forms they need. A mo
 thing checked has the columns source, site_id, patient_id, lesion_id, form, record_key, payload_hash,
 delivery_file and delivery_line; `columns` says which it calls otherwise or lacks. What rules look at
 in a form whose records are too many to be written down so is judged where it is made, in the model
-`judged`.
+`judged`; no rule of such an input has `counts` or a check of the kind `unique`.
 -#}
 {% macro rule_inputs() -%}
     {%- set inputs = [] -%}
@@ -76,7 +75,7 @@ in a form whose records are too many to be written down so is judged where it is
 {%- endmacro %}
 
 
-{#- The table with a row for each record of a form, and the site that answers for it. -#}
+{#- The table with a row for each record of a form: who answers for it, and by what sites are compared. -#}
 {% macro answered_records(form) -%}
     {{ return(ref(('judged_' if is_kept_without_keys(form) else 'checked_') ~ form)) }}
 {%- endmacro %}
@@ -330,7 +329,7 @@ the same statement from macro check_expectation.
     {%- set findings = [] -%}
     {%- for rule in input.rules -%}
         {%- set finding = "'" ~ rule.id ~ "' || chr(31) || coalesce(" ~ rule_column(rule)
-            ~ ", '') || chr(31) || " ~ evidence_text(input, rule) -%}
+            ~ ", '') || chr(31) || coalesce(" ~ evidence_text(input, rule) ~ ", '')" -%}
         {%- do findings.append(
             'case when ' ~ rule_applies(rule) ~ ' and (' ~ rule_violated(rule) ~ ') then '
             ~ sql_list([finding]) ~ ' else ' ~ sql_list([]) ~ ' end'
@@ -353,13 +352,20 @@ the same statement from macro check_expectation.
 {%- endmacro %}
 
 
-{#- Rules of an input that are not about every record, each with a power of two that stands for it. -#}
+{#-
+Rules of a judged input that are not about every record, each with a power of two that stands for it.
+-#}
 {% macro rule_bits(input) -%}
+    {%- for rule in input.rules -%}
+        {%- set kinds = (rule.checks or []) | map(attribute='kind') | list -%}
+        {%- if rule.counts or 'unique' in kinds -%}
+            {{ exceptions.raise_compiler_error(
+                'rule ' ~ rule.id ~ ': ' ~ input.judged ~ ' has no counts and no look at other records'
+            ) }}
+        {%- endif -%}
+    {%- endfor -%}
     {%- set bits = {} -%}
     {%- for rule in input.rules if rule_applies(rule) != 'true' -%}
-        {%- if rule.counts -%}
-            {{ exceptions.raise_compiler_error('rule ' ~ rule.id ~ ': a record counts once there') }}
-        {%- endif -%}
         {%- do bits.update({rule.id: 'cast(' ~ 2 ** (bits | length) ~ ' as bigint)'}) -%}
     {%- endfor -%}
     {%- if bits | length > 63 -%}
@@ -368,6 +374,12 @@ the same statement from macro check_expectation.
         ) }}
     {%- endif -%}
     {{ return(bits) }}
+{%- endmacro %}
+
+
+{#- Whether a rule is about a record, by the number that applied_rules made. -#}
+{% macro is_about(rule, bits) -%}
+    {{ '(applied_rules & ' ~ bits[rule.id] ~ ') <> 0' if rule.id in bits else 'true' }}
 {%- endmacro %}
 
 

@@ -115,7 +115,7 @@ def every(
         "load": (1, [*repeating, "--rows", str(rows)], _of_load),
         "survival": (1, [*repeating, "--subjects", str(subjects)], _of_survival),
         "scale": (runs, ["--scale", str(size), *["--with-spark"] * with_spark], _of_scale),
-        "synth": (runs, ["--scale", str(size)], _of_synth),
+        "synth": (runs, ["--scale", str(size), "--runs", "1"], _of_synth),
     }
     if with_spark:
         asked["parity"] = (1, [], _of_parity)

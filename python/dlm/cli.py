@@ -727,7 +727,7 @@ def _bench(options: argparse.Namespace) -> int:
     if options.what == "synth":
         from dlm.synth_bench import synth
 
-        return synth(options.scale or 200, seed, options.json)
+        return synth(options.scale or 200, seed, options.runs, options.json)
 
     from dlm.bench import load, overhead, parity
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import statistics
@@ -20,15 +21,15 @@ from dlm.synthetic.streaming import BYTES_A_PATIENT
 
 MOST_TIMES, MOST_BYTES = 4, 4e9
 _LOOK_EVERY = 1.0
-_READINGS = 3
 
 
-def synth(size: int, seed: int, json_out: Path | None) -> int:
+def synth(size: int, seed: int, runs: int, json_out: Path | None) -> int:
     """Time ``dlm synth --format csv`` and DuckDB's ``read_csv`` of what it wrote.
 
     Args:
         size: trials' worth of patients, from 50: smaller ones are written in other encodings.
         seed: seed of the trial.
+        runs: how often DuckDB reads it.
         json_out: file for the figures as JSON; None for none.
 
     Returns:
@@ -58,22 +59,23 @@ def synth(size: int, seed: int, json_out: Path | None) -> int:
             stdout=subprocess.DEVNULL,
         ) as process:
             peak = 0
-            while process.poll() is None:
+            while process.returncode is None:
                 peak = max(peak, memory_of(process.pid))
-                time.sleep(_LOOK_EVERY)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_LOOK_EVERY)
         wrote = time.perf_counter() - started
         if process.returncode:
             raise DlmError(f"dlm synth ended with {process.returncode}")
         files = sorted((folder / "trial").glob("*/*.csv"))
         size_bytes = sum(file.stat().st_size for file in files)
         readings = []
-        for _ in range(_READINGS):
+        for _ in range(runs):
             took, records = _read(files, folder / "read.duckdb")
             readings.append(took)
     read = statistics.median(readings)
     print("| what | seconds | times reading |\n|---|---|---|")
     print(f"| dlm synth | {wrote:.1f} | {wrote / read:.2f} |")
-    print(f"| DuckDB read_csv, median of {_READINGS} | {read:.1f} | 1 |")
+    print(f"| DuckDB read_csv, median of {runs} | {read:.1f} | 1 |")
     told = f"at most {peak / 1e6:,.0f} MB (at most 4,000)" if peak else "not told by this system"
     print(f"\n{records:,} records, {size_bytes / 1e6:,.0f} MB of CSV; writing may take 4 times")
     print(f"memory of all processes that write: {told}")

@@ -165,33 +165,45 @@ def judge(rule: Mapping[str, Any], records: Sequence[Record]) -> list[tuple[bool
     return [(bool(a), bool(v)) for a, v in _database().execute(query, values).fetchall()]
 
 
-def judge_together(one: Mapping[str, Any], record: Record) -> dict[str, tuple[set[str], set[str]]]:
-    """Which rules of a judged input are about a record, and which it breaks.
+Judged = dict[str, tuple[str, str]]
+"""Rules that are about a record; column at fault and evidence, both blank where it is kept."""
 
-    Returns:
-        Each by the rules' own predicates (``alone``) and by what the input's table keeps of a
-        record (``together``).
-    """
+
+def judge_together(
+    one: Mapping[str, Any], records: Sequence[Record]
+) -> Iterator[tuple[Judged, Judged]]:
+    """What is found in each record by the predicates of a judged input's rules, each alone, and
+    what the input's table keeps of it."""
     call, rules = macros(), one["rules"]
     bits, applied = call["rule_bits"](one), call["applied_rules"](one)
     found = f"case when {call['breaks_a_rule'](one)} then {call['rule_findings'](one)} end"
-    applies = [f"coalesce({call['rule_applies'](rule)}, false)" for rule in rules]
-    violated = [f"coalesce({call['rule_violated'](rule)}, false)" for rule in rules]
-    told = [f"({applied}) & {bit} <> 0" for bit in bits.values()]
-    names = sorted(_columns(", ".join([applied, found, *applies, *violated])))
-    lists = [f"[{', '.join(flags)}]" for flags in (applies, violated, told)]
+    lists = [
+        [f"coalesce({call['rule_applies'](rule)}, false)" for rule in rules],
+        [f"coalesce({call['rule_violated'](rule)}, false)" for rule in rules],
+        [f"coalesce({call['rule_column'](rule)}, '')" for rule in rules],
+        [f"coalesce({call['evidence_text'](one, rule)}, '')" for rule in rules],
+        [call["is_about"](rule, bits) for rule in rules],
+    ]
+    listed = ", ".join(f"[{', '.join(each)}]" for each in lists)
+    names = sorted(_columns(f"{listed}, {found}, {applied}") - {"applied_rules"})
     cells = ", ".join(f"? as {name}" for name in names)
-    query = f"select {', '.join([*lists, found])} from (select {cells})"
-    values = [record.get(name) for name in names]
-    about, faults, by_bit, texts = _database().execute(query, values).fetchall()[0]
-
+    told = f"select *, {applied} as applied_rules from (select {cells})"
     ids = [rule["id"] for rule in rules]
-    alone = set(compress(ids, about))
-    together = set(compress(bits, by_bit)) | (set(ids) - set(bits))
-    return {
-        "alone": (alone, alone & set(compress(ids, faults))),
-        "together": (together, {text.split(chr(31))[0] for text in texts or []}),
-    }
+    for record in records:
+        values = [record.get(name) for name in names]
+        result = _database().execute(f"select {listed}, {found} from ({told})", values)
+        applies, violated, columns, evidence, is_about, texts = result.fetchall()[0]
+        alone = {
+            rule: (column, text) if is_broken else ("", "")
+            for rule, is_broken, column, text in compress(
+                zip(ids, violated, columns, evidence, strict=True), applies
+            )
+        }
+        kept = dict.fromkeys(compress(ids, is_about), ("", ""))
+        for text in texts or []:
+            rule, column, words = text.split(chr(31))
+            kept[rule] = column, words
+        yield alone, kept
 
 
 def _keys(rule: Mapping[str, Any]) -> str:

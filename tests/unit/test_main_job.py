@@ -97,6 +97,21 @@ def test_tables_made_in_slices_are_the_same(plain_build: dict[str, Any], tmp_pat
             )
             assert len(whole) > 500
             assert parts == whole, table
+    # What asks for a slice inside another's query is in no slice but the first by itself.
+    manifest = json.loads((tmp_path / "target" / "manifest.json").read_text(encoding="utf-8"))
+    nodes = manifest["nodes"]
+
+    def is_in_slices(name: str) -> bool:
+        return "other_slices" in str(nodes[name]["config"].get("post-hook"))
+
+    parts_of_others = [
+        name
+        for name in nodes
+        if is_in_slices(name) and nodes[name]["config"]["materialized"] == "ephemeral"
+    ]
+    assert parts_of_others == ["model.dlm.checked_read"]
+    for name in parts_of_others:
+        assert all(is_in_slices(child) for child in manifest["child_map"][name])
 
 
 def test_a_build_that_is_short_of_memory_makes_the_same(

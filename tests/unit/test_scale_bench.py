@@ -96,14 +96,14 @@ def test_spark_is_not_timed_where_it_is_not(monkeypatch: pytest.MonkeyPatch) -> 
 def test_writing_a_trial_is_held_against_reading_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code = synth_bench.synth(50, 5, tmp_path / "found.json")
+    code = synth_bench.synth(50, 5, 3, tmp_path / "found.json")
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
     assert code == int(found["ratio"] > 4 or found["peak_mb"] > 4000)
     assert found["ratio"] == pytest.approx(found["synth_s"] / sorted(found["read_csv_s"])[1])
     assert 500_000 < found["records"] < 1_500_000
     assert "dlm synth" in capsys.readouterr().out
     with pytest.raises(UsageError, match="from 50"):
-        synth_bench.synth(49, 5, None)
+        synth_bench.synth(49, 5, 3, None)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no other system tells it so")

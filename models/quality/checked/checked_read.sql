@@ -1,6 +1,6 @@
 -- Reads as sites sent them, with what their rules look at beside; part of the query of judged_read.
 -- The joins are to a few facts per patient or lesion and to the few exams that are at odds; the
--- reads themselves pass once.
+-- reads themselves pass once, and nothing that is asked of all is asked again in every slice.
 with
 
 {{ checked_records('read', ['modality', 'verdict']) }},
@@ -13,86 +13,13 @@ lesions as (
     where {{ in_slice('lesion_id') }}
 ),
 
-accepted as (select * from {{ ref('int_accepted_reads') }}),
-
--- An exam is read for all lesions on one day: that of most. A lesion read a few days off it is
--- told; dates further apart are two exams, and operation stages have days of their own.
-lesion_exams as (
-    select
-        lesion_id,
-        patient_id,
-        modality,
-        timepoint,
-        exam_date
-    from accepted
-    where timepoint in ('baseline', 'preop')
-),
-
-exam_days as (
-    select
-        patient_id,
-        modality,
-        timepoint,
-        exam_date,
-        count(*) as n_lesions
-    from lesion_exams
-    group by patient_id, modality, timepoint, exam_date
-),
-
-patient_exams as (
-    select
-        patient_id,
-        modality,
-        timepoint,
-        -- The day of most lesions, of equal ones the last: one number, for text takes memory.
-        max_by(
-            exam_date,
-            n_lesions * 1000000 + {{ days_between("date '1900-01-01'", 'exam_date') }}
-        ) as exam_date
-    from exam_days
-    group by patient_id, modality, timepoint
-    having count(*) > 1
-),
-
 exams_elsewhere as (
-    select
-        lesion_exams.lesion_id,
-        lesion_exams.modality,
-        lesion_exams.timepoint,
-        lesion_exams.exam_date,
-        patient_exams.exam_date as usual_exam_date
-    from lesion_exams
-    inner join patient_exams
-        on
-            lesion_exams.patient_id = patient_exams.patient_id
-            and lesion_exams.modality = patient_exams.modality
-            and lesion_exams.timepoint = patient_exams.timepoint
-    where
-        lesion_exams.exam_date <> patient_exams.exam_date
-        and abs({{ days_between('lesion_exams.exam_date', 'patient_exams.exam_date') }})
-        <= {{ var('quality').one_exam_days }}
-        and {{ in_slice('lesion_exams.lesion_id') }}
+    select *
+    from {{ ref('exams_on_other_days') }}
+    where {{ in_slice('lesion_id') }}
 ),
 
-told_of_contested as (
-    select told.*
-    from (
-        {{ staged_records('read', ['record_key', 'verdict', 'size_mm', 'reader_role'])
-            | indent(4) }}
-    ) as told
-    inner join contested on told.record_key = contested.record_key
-),
-
-contested_reads as (
-    select
-        record_key,
-        count(
-            distinct coalesce(verdict, '') || '|' || coalesce(cast(size_mm as string), '')
-        ) > 1 as has_two_verdicts,
-        count(distinct coalesce(reader_role, '')) > 1 as has_two_roles
-    from told_of_contested
-    group by record_key
-)
+contested_reads as (select * from {{ ref('contested_reads') }})
 
 select
     {{ record_columns('read') }},

@@ -121,7 +121,7 @@ of_specimens as (
     group by lesion_id
 ),
 
-judged_reads as (
+known_reads as (
     select
         lesion_id,
         modality,
@@ -152,7 +152,7 @@ of_reads as (
         count(case when is_done and timepoint = 'baseline' then 1 end) as n_baseline_reads,
         count(case when is_done and timepoint = 'preop' then 1 end) as n_preop_reads,
         max(case when is_local_ct then read_date end) as local_ct_date
-    from judged_reads
+    from known_reads
     group by lesion_id
 ),
 
@@ -163,7 +163,7 @@ local_sayings as (
         reader_id,
         verdict,
         row_number() over (order by reader_id nulls last, verdict) as place
-    from judged_reads
+    from known_reads
     where is_local_ct
     group by reader_id, verdict
 ),
@@ -171,19 +171,19 @@ local_sayings as (
 -- The site's own verdict is that of its first reader at the last exam.
 first_said as (
     select
-        judged_reads.lesion_id,
+        known_reads.lesion_id,
         min(local_sayings.place) as place
-    from judged_reads
+    from known_reads
     inner join of_reads
         on
-            judged_reads.lesion_id = of_reads.lesion_id
-            and judged_reads.read_date = of_reads.local_ct_date
+            known_reads.lesion_id = of_reads.lesion_id
+            and known_reads.read_date = of_reads.local_ct_date
     inner join local_sayings
         on
-            judged_reads.reader_id is not distinct from local_sayings.reader_id
-            and judged_reads.verdict = local_sayings.verdict
-    where judged_reads.is_local_ct
-    group by judged_reads.lesion_id
+            known_reads.reader_id is not distinct from local_sayings.reader_id
+            and known_reads.verdict = local_sayings.verdict
+    where known_reads.is_local_ct
+    group by known_reads.lesion_id
 ),
 
 site_verdicts as (

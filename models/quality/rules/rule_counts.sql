@@ -50,14 +50,9 @@ implemented as (
     select
         site_id,
         {%- for rule in input.rules %}
-        {%- if rule.id in bits %}
         cast(
-            sum(case when (applied_rules & {{ bits[rule.id] }}) <> 0 then n_records else 0 end)
-            as bigint
-        )
-        {%- else %}
-        cast(sum(n_records) as bigint)
-        {%- endif %} as n_{{ rule.id | lower }}{{ ',' if not loop.last }}
+            sum(case when {{ is_about(rule, bits) }} then n_records else 0 end) as bigint
+        ) as n_{{ rule.id | lower }}{{ ',' if not loop.last }}
         {%- endfor %}
     from {{ input.name }}_alike
     group by site_id

@@ -278,7 +278,10 @@ def _spread(frame: pd.DataFrame, field: str, headers: list[str]) -> pd.DataFrame
 
 
 def csv_text(frame: pd.DataFrame, delimiter: str) -> str:
-    """A raw form as CSV with LF line ends; quotation marks only where a value needs them."""
+    """A raw form as CSV with LF line ends; quotation marks only where a value needs them.
+
+    Headers are written as they are, for contracts have none that needs them.
+    """
     return delimiter.join(frame.columns) + "\n" + csv_body(frame, delimiter).decode("utf-8")
 
 

@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Literal
 
 import numpy as np
 import pandas as pd
@@ -249,7 +249,8 @@ class _Files:
         self.file_format = file_format
         self.records = 0
         self.rows: dict[str, int] = {}
-        self.texts: dict[str, tuple[IO[bytes], Any]] = {}
+        self.texts: dict[str, IO[bytes]] = {}
+        self.digests: dict[str, hashlib._Hash] = {}
         self.tables: dict[str, pq.ParquetWriter] = {}
         self.hashes: dict[str, str] = {}
         for source, contract in contracts.items():
@@ -264,7 +265,7 @@ class _Files:
         path = self.out / f"{name}.{self.file_format}"
         self.rows[f"{name}.{self.file_format}"] = 0
         if self.file_format == "csv":
-            self.texts[name] = path.open("wb"), hashlib.sha256()
+            self.texts[name], self.digests[name] = path.open("wb"), hashlib.sha256()
             self._add(name, (delimiter.join(headers) + "\n").encode("utf-8"))
         else:
             schema = pa.schema([(header, pa.string()) for header in headers])
@@ -273,9 +274,8 @@ class _Files:
             )
 
     def _add(self, name: str, piece: bytes) -> None:
-        file, digest = self.texts[name]
-        file.write(piece)
-        digest.update(piece)
+        self.texts[name].write(piece)
+        self.digests[name].update(piece)
 
     def append(self, folder: Path, written: Written) -> None:
         """Append a part to every file, and remove it."""
@@ -295,11 +295,9 @@ class _Files:
 
     def close(self) -> None:
         """Close every file."""
-        for name, (text, digest) in self.texts.items():
-            text.close()
-            self.hashes[f"{name}.csv"] = digest.hexdigest()
-        for table in self.tables.values():
-            table.close()
+        for file in (*self.texts.values(), *self.tables.values()):
+            file.close()
+        self.hashes |= {f"{name}.csv": each.hexdigest() for name, each in self.digests.items()}
 
     def listed(self) -> list[tuple[str, int, str]]:
         """Name, rows and hash of each file of the delivery."""
