@@ -1,6 +1,13 @@
--- One row per exam of one lesion (modality, timepoint, date) that a local or a central reader
--- has read: the two verdicts side by side. Of several readers of one role the first by reader id
--- stands, as among accepted reads.
+{#-
+One row per exam of one lesion (modality, timepoint, date) that a local or a central reader has
+read: the two verdicts side by side. Of several readers of one role the first by reader id stands,
+as among accepted reads.
+-#}
+{%- set is_asked %}
+        is_in_window
+        and reader_role in ('local', 'central')
+        and {{ in_slice('patient_id') }}
+{%- endset -%}
 with
 
 reads as (
@@ -15,18 +22,17 @@ reads as (
         reader,
         verdict
     from {{ ref('fct_read') }}
-    where
-        is_in_window
-        and reader_role in ('local', 'central')
-        and {{ in_slice('patient_id') }}
+    where {{ is_asked }}
 ),
 
+-- Asked again: what is named twice is kept meanwhile, and all reads are many.
 said as (
     select distinct
         reader_role,
         reader,
         verdict
-    from reads
+    from {{ ref('fct_read') }}
+    where {{ is_asked }}
 ),
 
 -- Numbered, so that one minimum of an exam finds who stands and what he said.

@@ -35,8 +35,7 @@ specimens as (
 
 reads as (
     {{ staged_records('read', [
-        'lesion_id', 'modality', 'timepoint', 'read_date', 'verdict', 'size_mm', 'size_status',
-        'reader_id', 'reader_role',
+        'lesion_id', 'modality', 'timepoint', 'verdict', 'size_mm', 'size_status',
     ]) }}
 ),
 
@@ -121,20 +120,15 @@ of_specimens as (
     group by lesion_id
 ),
 
-known_reads as (
+measured_reads as (
     select
         lesion_id,
         modality,
         timepoint,
-        read_date,
-        verdict,
-        reader_id,
         case
             when size_mm > 0 and coalesce(size_status, 'measured') <> 'too_small' then size_mm
         end as size_mm,
-        verdict in ('visible', 'not_visible', 'not_evaluable') as is_done,
-        verdict in ('visible', 'not_visible', 'not_evaluable')
-        and modality = 'CT' and timepoint = 'preop' and reader_role = 'local' as is_local_ct
+        verdict in ('visible', 'not_visible', 'not_evaluable') as is_done
     from reads
     where lesion_id is not null and modality in ('CT', 'MRI')
 ),
@@ -150,9 +144,36 @@ of_reads as (
         {%- endfor %}
         {%- endfor %}
         count(case when is_done and timepoint = 'baseline' then 1 end) as n_baseline_reads,
-        count(case when is_done and timepoint = 'preop' then 1 end) as n_preop_reads,
-        max(case when is_local_ct then read_date end) as local_ct_date
-    from known_reads
+        count(case when is_done and timepoint = 'preop' then 1 end) as n_preop_reads
+    from measured_reads
+    group by lesion_id
+),
+
+-- Asked of staging again: what is named twice is kept meanwhile, and all reads are many.
+local_cts as (
+    select
+        lesion_id,
+        read_date,
+        reader_id,
+        verdict
+    from (
+        {{ staged_records('read', [
+            'lesion_id', 'modality', 'timepoint', 'read_date', 'verdict', 'reader_id', 'reader_role',
+        ]) | indent(4) }}
+    ) as reads_again
+    where
+        lesion_id is not null
+        and modality = 'CT'
+        and timepoint = 'preop'
+        and reader_role = 'local'
+        and verdict in ('visible', 'not_visible', 'not_evaluable')
+),
+
+last_local_cts as (
+    select
+        lesion_id,
+        max(read_date) as local_ct_date
+    from local_cts
     group by lesion_id
 ),
 
@@ -163,27 +184,25 @@ local_sayings as (
         reader_id,
         verdict,
         row_number() over (order by reader_id nulls last, verdict) as place
-    from known_reads
-    where is_local_ct
+    from local_cts
     group by reader_id, verdict
 ),
 
 -- The site's own verdict is that of its first reader at the last exam.
 first_said as (
     select
-        known_reads.lesion_id,
+        local_cts.lesion_id,
         min(local_sayings.place) as place
-    from known_reads
-    inner join of_reads
+    from local_cts
+    inner join last_local_cts
         on
-            known_reads.lesion_id = of_reads.lesion_id
-            and known_reads.read_date = of_reads.local_ct_date
+            local_cts.lesion_id = last_local_cts.lesion_id
+            and local_cts.read_date = last_local_cts.local_ct_date
     inner join local_sayings
         on
-            known_reads.reader_id is not distinct from local_sayings.reader_id
-            and known_reads.verdict = local_sayings.verdict
-    where known_reads.is_local_ct
-    group by known_reads.lesion_id
+            local_cts.reader_id is not distinct from local_sayings.reader_id
+            and local_cts.verdict = local_sayings.verdict
+    group by local_cts.lesion_id
 ),
 
 site_verdicts as (
@@ -218,7 +237,7 @@ select
     coalesce(of_reads.n_baseline_reads, 0) as n_baseline_reads,
     coalesce(of_reads.n_preop_reads, 0) as n_preop_reads,
     site_verdicts.verdict as local_ct_verdict,
-    of_reads.local_ct_date,
+    last_local_cts.local_ct_date,
     of_reads.ct_size_at_baseline_mm,
     of_reads.ct_size_at_preop_mm,
     of_reads.mri_size_at_baseline_mm,
@@ -248,4 +267,5 @@ left join of_dispositions on of_lesions.lesion_id = of_dispositions.lesion_id
 left join of_visits on of_lesions.lesion_id = of_visits.lesion_id
 left join of_specimens on of_lesions.lesion_id = of_specimens.lesion_id
 left join of_reads on of_lesions.lesion_id = of_reads.lesion_id
+left join last_local_cts on of_lesions.lesion_id = last_local_cts.lesion_id
 left join site_verdicts on of_lesions.lesion_id = site_verdicts.lesion_id
