@@ -98,8 +98,8 @@ def test_tables_made_in_slices_are_the_same(plain_build: dict[str, Any], tmp_pat
             assert len(whole) > 500
             assert parts == whole, table
     # What asks for a slice inside another's query is in no slice but the first by itself.
-    manifest = json.loads((tmp_path / "target" / "manifest.json").read_text(encoding="utf-8"))
-    nodes = manifest["nodes"]
+    parsed = manifest(tmp_path / "target")
+    nodes = parsed["nodes"]
 
     def is_in_slices(name: str) -> bool:
         return "other_slices" in str(nodes[name]["config"].get("post-hook"))
@@ -111,7 +111,7 @@ def test_tables_made_in_slices_are_the_same(plain_build: dict[str, Any], tmp_pat
     ]
     assert parts_of_others == ["model.dlm.checked_read"]
     for name in parts_of_others:
-        assert all(is_in_slices(child) for child in manifest["child_map"][name])
+        assert all(is_in_slices(child) for child in parsed["child_map"][name])
 
 
 def test_a_build_that_is_short_of_memory_makes_the_same(
@@ -191,6 +191,7 @@ def build_copy(project: Path, out: Path) -> subprocess.CompletedProcess[str]:
 
 
 def manifest(out: Path | str) -> dict[str, Any]:
+    """The manifest that a build leaves, or dbt in its target folder."""
     content: dict[str, Any] = json.loads((Path(out) / "manifest.json").read_text(encoding="utf-8"))
     return content
 
