@@ -25,6 +25,7 @@ exit codes:
   2  the command was called in a way that cannot work
   3  a delivery or file was refused
   4  anything else that stopped the command
+  130  stopped with Ctrl-C
 """
 
 _SPARK_TARGETS = ("spark", "spark_thrift", "spark_cluster")

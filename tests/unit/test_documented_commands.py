@@ -18,7 +18,7 @@ from typing import Any
 import builds
 import pytest
 
-from dlm.cli import _parser, main
+from dlm.cli import _EXIT_CODES, _parser, main
 
 PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in builds.PROJECT.glob("docs/*.md"))]
 NOT_RUN = re.compile(
@@ -116,3 +116,14 @@ def test_there_are_commands_to_try() -> None:
     tried = [command for page in PAGES for command in commands(page)]
     assert len(tried) > 50
     assert sum(not NOT_RUN.match(" ".join(words_of(command)[1])) for command in tried) > 25
+
+
+def test_settings_and_exit_codes_are_those_of_the_code() -> None:
+    page = (builds.PROJECT / "docs" / "settings.md").read_text(encoding="utf-8")
+    named = re.compile(r"\bDLM_[A-Z_]*[A-Z]\b")
+    code = [*builds.PROJECT.glob("python/dlm/**/*.py"), builds.PROJECT / "profiles/profiles.yml"]
+    code.append(builds.PROJECT / "dbt_project.yml")
+    read = {name for path in code for name in named.findall(path.read_text(encoding="utf-8"))}
+    assert set(named.findall(page)) == read
+    codes = re.findall(r"^  (\d+)  ", _EXIT_CODES, re.MULTILINE)
+    assert re.findall(r"^\| (\d+) \|", page, re.MULTILINE) == codes
