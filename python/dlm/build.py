@@ -143,7 +143,8 @@ def build(places: Places, options: Options, console: Console) -> Summary:
             raise UsageError(
                 f"--exclude-open-s1 cannot be built with --target {options.target}: records are "
                 "left out between two runs of the models, which Spark does not keep; build with "
-                "--target duckdb, or waive the S1 queries (dlm queries waive, then approve)"
+                "--target duckdb, or waive the S1 queries "
+                f"({places.asking('dlm queries waive')}, then approve)"
             )
         missing = spark.missing_parts(options.target)
         if missing:
@@ -365,14 +366,17 @@ def _pass_gate(places: Places, options: Options, basis: Basis) -> set[tuple[str,
     finally:
         connection.close()
     _keep_findings(places, options, basis)
+    listing = places.asking("dlm queries list")
     if options.exclude_open_s1:
         raise BlockedError(
             f"{len(stuck)} open S1 queries are about no patient that can be left out; nothing was "
-            f"published:\n{gate.told(stuck)}"
+            f"published:\n{gate.told(stuck, listing)}"
         )
     raise BlockedError(
-        f"{len(blocking)} S1 queries are open; nothing was published:\n{gate.told(blocking)}\n"
-        "have them corrected and delivered again; or waive them (dlm queries waive, then approve); "
+        f"{len(blocking)} S1 queries are open; nothing was published:\n"
+        f"{gate.told(blocking, listing)}\n"
+        "have them corrected and delivered again; or waive them "
+        f"({places.asking('dlm queries waive')}, then approve); "
         "or publish without the patients they are about: add --exclude-open-s1"
     )
 

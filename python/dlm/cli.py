@@ -350,7 +350,7 @@ def _build(options: argparse.Namespace) -> int:
         '"from marts.km_summary" --format csv',
         "\"from marts.published_results where status <> 'reproduced'\"",
     ):
-        print(f"  {_own_name()} sql {query}")
+        print(f"  {places.asking(f'{_own_name()} sql {query}')}")
     return 0
 
 
@@ -445,14 +445,15 @@ def _check(options: argparse.Namespace) -> int:
         console,
     )
     console.end()
+    listing = places.asking("dlm queries list")
     of_what = "the deliveries" if as_of or options.deliveries else "the seeds"
     print(f"{found.records} records of {of_what} checked; nothing was published.")
     print_rows(found.counts, ("severity", "site_id", "open_queries", "rules"), "table")
     if found.blocking:
         print(f"{len(found.blocking)} S1 queries are open; dlm build would not publish:")
-        print(told(found.blocking))
+        print(told(found.blocking, listing))
         return 1
-    print("No S1 query is open; see: dlm queries list")
+    print(f"No S1 query is open; see: {listing}")
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,12 @@ class Places:
         """The file dbt works in; never read by users."""
         return self.out / "work.duckdb"
 
+    def asking(self, command: str) -> str:
+        """A command as it must be called to ask these outputs, wherever --out put them."""
+        if self.out == _usual_out(self.project):
+            return command
+        return f"DLM_OUT={shlex.quote(str(self.out))} {command}"
+
 
 def import_path() -> str:
     """PYTHONPATH for a process of its own that imports this very package, and what else ours does.
@@ -62,9 +69,14 @@ def find_places(out: str | None = None) -> Places:
         )
     return Places(
         project=folder,
-        out=Path(out or os.environ.get("DLM_OUT") or folder / "build").resolve(),
+        out=Path(out).resolve() if out else _usual_out(folder),
         state=Path(os.environ.get("DLM_STATE") or folder / "state").resolve(),
     )
+
+
+def _usual_out(project: Path) -> Path:
+    """The outputs that commands ask which have no --out."""
+    return Path(os.environ.get("DLM_OUT") or project / "build").resolve()
 
 
 def code_revision(project: Path) -> str:

@@ -40,6 +40,7 @@ def test_the_build_says_where_things_are_and_what_to_try(published: dict[str, An
         assert (out / name).is_file()
     tries = [line for line in published["said"].splitlines() if " sql " in line]
     assert len(tries) == 3
+    assert all(line.startswith(f"  DLM_OUT={out} ") for line in tries)
 
 
 def tables(connection: duckdb.DuckDBPyConnection, schemas: list[str]) -> dict[str, list[str]]:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -536,6 +537,10 @@ def test_the_gate_names_what_is_open_and_what_to_leave_out(places: Places) -> No
     said = gate.told(grave)
     assert "RD05 at EU01: 1" in said
     assert "x/read.csv, line 2" in said and "not looked at since" in said
+    elsewhere = replace(places, out=places.out / "a build").asking("dlm queries list")
+    assert elsewhere == f"DLM_OUT='{places.out}/a build' dlm queries list"
+    last = gate.told(grave * 4, elsewhere).splitlines()[-1]
+    assert last == f"  3 of them are not shown; see: {elsewhere}"
     connection.execute("update quality.queries set state = 'waived'")
     assert gate.open_queries(connection, ("S1", "S2")) == []
 

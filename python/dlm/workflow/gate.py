@@ -86,8 +86,13 @@ def counted(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def told(queries: list[OpenQuery]) -> str:
-    """Open queries as lines for people: how many by rule and site, and the first of each."""
+def told(queries: list[OpenQuery], listing: str = "dlm queries list") -> str:
+    """Open queries as lines for people: how many by rule and site, and the first of each.
+
+    Args:
+        queries: the open queries.
+        listing: command that lists them all.
+    """
     by_place: dict[tuple[str, str], list[OpenQuery]] = {}
     for query in queries:
         by_place.setdefault((query.rule_id, query.site_id), []).append(query)
@@ -98,7 +103,7 @@ def told(queries: list[OpenQuery]) -> str:
         lines += [f"    {query}" for query in shown]
         n_left += len(found) - len(shown)
     if n_left:
-        lines.append(f"  {n_left} of them are not shown; see: dlm queries list")
+        lines.append(f"  {n_left} of them are not shown; see: {listing}")
     return "\n".join(lines)
 
 
