@@ -438,6 +438,9 @@ def _has_history(places: Places, options: Options, basis: Basis) -> bool:
 
 
 def _load(places: Places, options: Options, console: Console) -> tuple[list[LoadedFile], Basis]:
+    # What an earlier build worked in; nothing reads it, and this one may need its room.
+    for stale in (places.work, places.work.with_suffix(".duckdb.wal")):
+        stale.unlink(missing_ok=True)
     if options.deliveries is not None:
         received = day_of_receipt(options.received)
         console.step(f"Taking {options.deliveries} into the store {places.state}")
@@ -477,8 +480,6 @@ def _load(places: Places, options: Options, console: Console) -> tuple[list[Load
     needed = engine.told_size(engine.room_of_a_build(places.work, records))
     room = f", {records:,} records; the build takes about {needed}" if records else ""
     console.step(f"Loading {len(items)} files{room}")
-    for stale in (places.work, places.work.with_suffix(".duckdb.wal")):
-        stale.unlink(missing_ok=True)
     connection = engine.connect(places.work, part=engine.MAIN_SHARE)
     try:
         loaded = deliveries.load_raw(connection, items, origins, console.detail, options.strict)

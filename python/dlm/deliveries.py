@@ -189,7 +189,9 @@ def receive(
         DeliveryRefused: the manifest or a file is at fault; nothing was stored.
     """
     items, manifest = _delivered_files(folder, sites)
-    engine.refuse_without_room(state, sum(item.path.stat().st_size for item in items), "DLM_STATE")
+    held = {file["sha256"] for entry in store.read_ledger(state) for file in entry["files"]}
+    new = [item for item in items if _told_hash(manifest[item.name]) not in held]
+    engine.refuse_without_room(state, sum(item.path.stat().st_size for item in new), "DLM_STATE")
     problems: list[Problem] = []
     warnings: list[Problem] = []
     shas = {}
@@ -467,12 +469,17 @@ def _counting_database() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
+def _told_hash(row: Mapping[str, str]) -> str:
+    """The hash of a file that its row of the manifest tells."""
+    return row["sha256"].strip().lower()
+
+
 def _unlike_manifest(
     name: str, sha256: str, row: dict[str, str], records: int | None = None
 ) -> list[Problem]:
     """How a file differs from what the manifest says of it."""
     problems = []
-    if sha256 != row["sha256"].strip().lower():
+    if sha256 != _told_hash(row):
         problems.append(
             Problem(
                 name,

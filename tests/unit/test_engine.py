@@ -10,13 +10,16 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import builds
 import duckdb
 import pytest
 
 from dlm import deliveries, engine
-from dlm.build import _alone_in
+from dlm.build import Options, _alone_in, _load
+from dlm.console import Console
 from dlm.contracts import load_contracts
 from dlm.errors import DlmError, UsageError
+from dlm.project import Places
 from dlm.scratch import scratch_folder
 from dlm.workers import Worker
 
@@ -150,6 +153,21 @@ def test_room_is_looked_for_on_each_disk(tmp_path: Path, monkeypatch: pytest.Mon
     disks[named] = (2, 450_000_000)
     with pytest.raises(DlmError, match="out, where 450 MB"):
         engine.room_of_a_build(out / "work.duckdb", 10**6)
+
+
+def test_what_an_earlier_build_worked_in_makes_room_for_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("work.duckdb", "work.duckdb.wal", "warehouse.duckdb"):
+        (tmp_path / name).touch()
+
+    def left(work: Path, records: int) -> int:
+        raise DlmError(f"{[path.name for path in work.parent.iterdir()]} is left")
+
+    monkeypatch.setattr(engine, "room_of_a_build", left)
+    places = Places(builds.PROJECT, tmp_path, tmp_path / "state")
+    with pytest.raises(DlmError, match=r"^\['warehouse\.duckdb'\] is left"):
+        _load(places, Options(), Console(quiet=True))
 
 
 def test_errors_of_the_engine_say_what_is_missing(

@@ -7,17 +7,18 @@ import hashlib
 import json
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pyarrow as pa
 import pytest
 from loading import Outcome, read_bytes, workbook
 
-from dlm import clock
+from dlm import clock, engine
 from dlm.changes import told
 from dlm.contracts import Column, Contract, FileSpec, Form, load_contracts, redcap_headers
 from dlm.deliveries import load_raw, parse_day, receive, stored_files, write_delivery_manifest
-from dlm.errors import DeliveryRefused, UsageError
+from dlm.errors import DeliveryRefused, DlmError, UsageError
 from dlm.reading import reader
 from dlm.store import changes_of, read_ledger
 
@@ -234,6 +235,20 @@ def test_loading_the_same_delivery_twice_changes_nothing(
     before = {path: path.read_bytes() for path in state.rglob("*") if path.is_file()}
     assert not receive(folder, state, date(2022, 1, 1)).new
     assert before == {path: path.read_bytes() for path in state.rglob("*") if path.is_file()}
+
+
+def test_room_is_looked_for_only_for_files_that_the_store_lacks(
+    tmp_path: Path, small_contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, corrected = tmp_path / "state", "ID;X\nP1;b\n"
+    texts = {ALPHA: "ID;X\nP1;a\n", BETA: "ID;X\n"}
+    receive(deliver(tmp_path / "1", texts), state, date(2021, 1, 1))
+    free = SimpleNamespace(free=len(corrected))
+    monkeypatch.setattr(engine.shutil, "disk_usage", lambda path: free)
+    again = deliver(tmp_path / "2", texts | {ALPHA: corrected})
+    assert receive(again, state, date(2021, 2, 1)).new
+    with pytest.raises(DlmError, match=r"are needed below .* DLM_STATE"):
+        receive(deliver(tmp_path / "3", {ALPHA: corrected + "P2;c\n"}), state, date(2021, 3, 1))
 
 
 def in_force(state: Path) -> dict[str, str]:
