@@ -892,29 +892,21 @@ def _write_ledgers(
         "reason varchar)"
     )
     connection.execute("create or replace table raw.load_origin (source varchar, origin varchar)")
-    if ledger:
-        connection.executemany(f"insert into raw.load_files values ({', '.join('?' * 11)})", ledger)
+    engine.insert(connection, "raw.load_files", ledger)
     quarantine = [
         (entry[0], entry[1], entry[3], entry[4], bad.line, bad.column, bad.code, bad.text, None)
         for entry, file in zip(ledger, loaded, strict=True)
         for bad in file.quarantined
     ]
-    if quarantine:
-        connection.executemany(
-            f"insert into raw.load_quarantine values ({', '.join('?' * 9)})", quarantine
-        )
+    engine.insert(connection, "raw.load_quarantine", quarantine)
     warnings = [
         (entry[0], entry[1], entry[3], entry[4], told.line, told.column, told.code, told.text)
         for entry, file in zip(ledger, loaded, strict=True)
         for told in file.warnings
     ]
-    if warnings:
-        connection.executemany(
-            f"insert into raw.load_warnings values ({', '.join('?' * 8)})", warnings
-        )
+    engine.insert(connection, "raw.load_warnings", warnings)
     said = [(origin.source, origin.origin) for origin in origins]
-    if said:
-        connection.executemany("insert into raw.load_origin values (?, ?)", said)
+    engine.insert(connection, "raw.load_origin", said)
 
 
 def _delivered_files(

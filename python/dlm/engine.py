@@ -16,9 +16,9 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dlm.errors import DlmError, UsageError
 from dlm.sql_text import literal
@@ -168,6 +168,17 @@ def connect(
         with contextlib.suppress(duckdb.NotImplementedException):
             connection.execute(f"set temp_directory = {folder}")
     return connection
+
+
+def insert(
+    connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[Any]]
+) -> None:
+    """Add rows to a table in one transaction; in one each, every row would be forced to disk."""
+    if not rows:
+        return
+    connection.begin()
+    connection.executemany(f"insert into {table} values ({', '.join('?' * len(rows[0]))})", rows)
+    connection.commit()
 
 
 @contextlib.contextmanager

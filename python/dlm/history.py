@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from dlm import engine
 from dlm.store import Entry
 
 if TYPE_CHECKING:
@@ -65,8 +66,5 @@ def write_history(connection: duckdb.DuckDBPyConnection, entries: Iterable[Entry
         columns = HISTORY_TABLES[table]
         types = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         connection.execute(f"create or replace table raw.{table} ({types})")
-        if rows:
-            connection.executemany(
-                f"insert into raw.{table} values ({', '.join('?' * len(columns))})",
-                [[row.get(name) for name in columns] for row in rows],
-            )
+        values = [[row.get(name) for name in columns] for row in rows]
+        engine.insert(connection, f"raw.{table}", values)

@@ -300,6 +300,16 @@ def test_a_second_connection_to_a_file_may_be_opened_where_the_first_has_spilled
             assert second.execute("select 1").fetchall() == [(1,)]
 
 
+def test_rows_are_added_in_one_transaction(tmp_path: Path) -> None:
+    """One that cannot be leaves none of those before it."""
+    path = str(tmp_path / "one.duckdb")
+    with pytest.raises(duckdb.ConversionException), duckdb.connect(path) as connection:
+        connection.execute("create table lines (line bigint)")
+        engine.insert(connection, "lines", [(1,), ("one",)])
+    with duckdb.connect(path) as connection:
+        assert connection.execute("from lines").fetchall() == []
+
+
 def test_dbt_is_named_one_folder_cleared_of_what_a_killed_build_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

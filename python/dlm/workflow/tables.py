@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from dlm import engine
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -128,7 +130,4 @@ def write_table(
     types = ", ".join(f"{column} {kind}" for column, kind in columns.items())
     connection.execute(f"create or replace table raw.{name} ({types})")
     values = [[row.get(column) for column in columns] for row in rows]
-    if values:
-        connection.executemany(
-            f"insert into raw.{name} values ({', '.join('?' * len(columns))})", values
-        )
+    engine.insert(connection, f"raw.{name}", values)
