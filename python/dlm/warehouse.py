@@ -121,6 +121,7 @@ def run_dbt(
 
     Raises:
         DlmError: dbt could not run at all (a model does not parse, say).
+        KeyboardInterrupt: it was stopped, which dbt returns as it does an error.
     """
     os.environ["DLM_WORK_DB"] = str(work)
     if limit := engine.share(engine.MAIN_SHARE):
@@ -171,6 +172,8 @@ def run_dbt(
             ]
         )
         close_dbt()
+    if isinstance(result.exception, KeyboardInterrupt):
+        raise result.exception
     runs: list[Any] | None = getattr(result.result, "results", None)
     if runs is None:
         error = result.exception

@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import runpy
+import signal
 import subprocess
 import sys
 import traceback
@@ -48,7 +50,7 @@ class Worker:
             "MPLBACKEND": "Agg",
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", self._module, *self._arguments],
+            [sys.executable, "-m", "dlm.workers", self._module, *self._arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -116,6 +118,9 @@ class Worker:
 
     def _died(self, process: subprocess.Popen[str]) -> DlmError:
         code = process.wait()
+        if code == -signal.SIGINT:
+            # Ctrl-C, which a library at work in this process may have kept to itself.
+            raise KeyboardInterrupt
         if code == _KILLED:
             return DlmError(
                 f"helper process {self._module} was ended from outside, most often for want of "
@@ -154,3 +159,9 @@ def serve(
             answer = {"error": missing or f"{type(error).__name__}: {error}"}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
+
+
+if __name__ == "__main__":
+    # Ctrl-C reaches helpers too; they end by it without a word, even while they import.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)

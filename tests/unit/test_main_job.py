@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -313,24 +314,40 @@ def test_a_refused_seed_names_file_line_and_column(copied_project: Path, tmp_pat
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals differ")
-def test_a_killed_build_changes_nothing_and_the_next_makes_what_any_other_makes(
+def test_a_build_that_is_ended_changes_nothing_and_the_next_makes_what_any_other_makes(
     published: dict[str, Any], tmp_path: Path
 ) -> None:
     out, state = tmp_path / "out", {"DLM_STATE": str(tmp_path / "state")}
     before = stand_in(out)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dlm", "build", "--quiet", "--out", str(out)],
-        cwd=builds.PROJECT,
-        env=os.environ | {"PYTHONPATH": import_path()} | state,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 60
-    while not (out / "work.duckdb").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(2)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+
+    def ended(end: Callable[[int], None], there: Path) -> tuple[int, str]:
+        """Code and words of a build that is ended two seconds after something is there."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dlm", "build", "--quiet", "--out", str(out)],
+            cwd=builds.PROJECT,
+            env=os.environ | {"PYTHONPATH": import_path()} | state,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 60
+        while not there.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(2)
+        end(process.pid)
+        _, said = process.communicate()
+        return process.returncode, said
+
+    ended(lambda process: os.kill(process, signal.SIGKILL), out / "work.duckdb")
     assert (out / "warehouse.duckdb").read_bytes() == before
     done = builds.run("dlm", "build", "--quiet", "--out", str(out), **state)
     assert done.returncode == 0, done.stderr
     assert manifest(out) == manifest(published["out"])
+
+    # By Ctrl-C, which helpers get too, while models are built: at once, now that they are parsed.
+    before, models = (out / "warehouse.duckdb").read_bytes(), out / ".dbt/target/run/dlm/models"
+    shutil.rmtree(models)
+    code, said = ended(lambda group: os.killpg(group, signal.SIGINT), models)
+    assert code == 130, said
+    assert said == "stopped; what was published before is untouched\n"
+    assert (out / "warehouse.duckdb").read_bytes() == before
