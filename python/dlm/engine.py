@@ -92,10 +92,11 @@ def spill_folder(database: Path) -> Path:
     """Where one connection may put what does not fit into memory: a folder of nobody else's.
 
     DuckDB 1.5 crashes where two connections share one. Below ``DLM_TEMP``, which others may read,
-    it lies in a folder that only this account may open.
+    it lies in a folder that only this account may open; so it does where a database lies in a
+    folder that this account may only read.
     """
     number = next(_SPILLING)
-    if os.environ.get(TEMP):
+    if os.environ.get(TEMP) or not os.access(database.parent, os.W_OK):
         from dlm.scratch import private_folder
 
         return private_folder() / str(number)

@@ -20,7 +20,7 @@ from dlm.console import Console
 from dlm.contracts import load_contracts
 from dlm.errors import DlmError, UsageError
 from dlm.project import Places
-from dlm.scratch import scratch_folder
+from dlm.scratch import private_folder, scratch_folder
 from dlm.workers import Worker
 
 
@@ -286,6 +286,18 @@ def test_what_is_made_in_memory_spills_beside_its_file_and_not_where_one_stands(
         (spilled,) = (tmp_path / "out").iterdir()
         assert spilled.name.startswith("warehouse.duckdb.") and list(spilled.iterdir())
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_lies_where_one_may_only_read_spills_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse = tmp_path / "warehouse.duckdb"
+    duckdb.connect(str(warehouse)).close()
+    monkeypatch.delenv(engine.TEMP, raising=False)
+    monkeypatch.setattr(engine.os, "access", lambda path, mode: path != tmp_path)
+    with engine.connect(warehouse, read_only=True) as connection:
+        told = connection.execute("select current_setting('temp_directory')").fetchall()[0][0]
+    assert Path(told).parent == private_folder()
 
 
 def test_a_second_connection_to_a_file_may_be_opened_where_the_first_has_spilled(
