@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import duckdb
 
@@ -17,6 +18,8 @@ from dlm.errors import DlmError, UsageError
 FORMATS = ("table", "csv", "json", "parquet")
 _FORMULA_STARTS = tuple("=+-@＝＋－＠\t\r\n")
 """What begins a formula, by OWASP on CSV injection; a Japanese Excel takes full-width ones too."""
+_AT_ONCE = 10_000
+"""Rows of an answer in Python at the same time."""
 
 
 def neutralise(value: Any) -> Any:
@@ -58,7 +61,7 @@ def run_query(warehouse: Path, sql: str, form: str | None, out: Path | None) -> 
         if answer is None:
             raise UsageError("the query returns nothing; ask with select")
         try:
-            _write(answer, form, out)
+            _write(connection, sql, answer, form, out)
         except duckdb.Error as error:
             wrong = engine.unreadable(error, warehouse)
             raise DlmError(wrong or f"the query failed: {error}") from None
@@ -93,7 +96,13 @@ def _can_draw_tables() -> bool:
     return True
 
 
-def _write(answer: duckdb.DuckDBPyRelation, form: str, out: Path | None) -> None:
+def _write(
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    answer: duckdb.DuckDBPyRelation,
+    form: str,
+    out: Path | None,
+) -> None:
     if form == "parquet":
         answer.write_parquet(str(out))
         return
@@ -101,25 +110,40 @@ def _write(answer: duckdb.DuckDBPyRelation, form: str, out: Path | None) -> None
         answer.show(max_rows=10_000, max_width=10_000)
         return
     columns = _told_apart(answer.columns)
-    rows = answer.fetchall()
+    connection.execute(sql)
+    # The first rows come before a file is opened, so that a query that fails at once spoils none.
+    first = connection.fetchmany(_AT_ONCE)
+    blocks = itertools.chain([first], iter(lambda: connection.fetchmany(_AT_ONCE), []))
     handle = out.open("w", encoding="utf-8", newline="") if out else sys.stdout
     try:
         if form == "csv":
             writer = csv.writer(handle, lineterminator="\n")
             writer.writerow(neutralise(column) for column in columns)
-            writer.writerows([neutralise(value) for value in row] for row in rows)
-            return
-        records = [dict(zip(columns, row, strict=True)) for row in rows]
-        if form == "json":
-            json.dump(records, handle, ensure_ascii=False, indent=1, default=str)
-            handle.write("\n")
+            for rows in blocks:
+                writer.writerows([neutralise(value) for value in row] for row in rows)
+        elif form == "json":
+            _write_json(handle, columns, blocks)
         else:
             from dlm.listing import aligned
 
+            records = [dict(zip(columns, row, strict=True)) for rows in blocks for row in rows]
             handle.write(aligned(records, columns))
     finally:
         if out:
             handle.close()
+
+
+def _write_json(
+    handle: IO[str], columns: Sequence[str], blocks: Iterable[Sequence[tuple[Any, ...]]]
+) -> None:
+    """One list of an object for each row, block by block as json.dump would write it whole."""
+    begin, end = "[", "[]\n"
+    for rows in filter(None, blocks):
+        records = [dict(zip(columns, row, strict=True)) for row in rows]
+        text = json.dumps(records, ensure_ascii=False, indent=1, default=str)
+        handle.write(begin + text.removeprefix("[").removesuffix("\n]"))
+        begin, end = ",", "\n]\n"
+    handle.write(end)
 
 
 def _told_apart(names: Sequence[str]) -> list[str]:

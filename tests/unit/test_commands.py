@@ -120,6 +120,22 @@ def test_a_file_is_written_as_its_name_says(
     assert target.read_text(encoding="utf-8") == content
 
 
+@pytest.mark.parametrize("number", [0, 4, 5])
+def test_a_long_answer_is_written_block_by_block_as_a_short_one(
+    small_warehouse: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr("dlm.query._AT_ONCE", 2)
+    query = f"select i as a, [i, 7] as b, 'x\n\u2028' as c from range({number}) as r (i) order by i"
+    for form in ("csv", "json"):
+        assert main(["sql", query, "--out", str(small_warehouse / f"t.{form}")]) == 0
+    rows = [{"a": i, "b": [i, 7], "c": "x\n\u2028"} for i in range(number)]
+    told = (small_warehouse / "t.json").read_text(encoding="utf-8")
+    assert told == json.dumps(rows, ensure_ascii=False, indent=1) + "\n"
+    with (small_warehouse / "t.csv").open(encoding="utf-8", newline="") as handle:
+        listed = list(csv.DictReader(handle))
+    assert listed == [{name: str(value) for name, value in row.items()} for row in rows]
+
+
 @pytest.mark.parametrize("words", [["load"], ["build", "--deliveries"], ["check", "--deliveries"]])
 def test_a_day_of_receipt_that_lies_ahead_is_refused_by_whatever_takes_a_delivery(
     small_warehouse: Path,
