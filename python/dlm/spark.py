@@ -27,7 +27,7 @@ from dlm.errors import DlmError
 from dlm.publish import comment_on
 from dlm.scratch import private_folder
 from dlm.sql_text import literal
-from dlm.warehouse import NodeOutcome, NodeProgress, close_dbt, run_dbt
+from dlm.warehouse import NodeOutcome, NodeProgress, Pace, close_dbt, run_dbt
 
 INPUT_SCHEMAS = ("raw", "reference")
 SESSION = "spark"
@@ -156,6 +156,8 @@ def _main() -> None:
             target=target,
             exclude=job["exclude"],
             select=job["select"],
+            # What DuckDB may take of the memory is no measure of Spark.
+            pace=Pace(),
         )
     _say({"outcomes": [asdict(outcome) for outcome in outcomes]})
 

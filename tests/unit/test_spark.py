@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from dlm import spark
 from dlm.cli import main
 from dlm.parity import compare
 from dlm.project import import_path
+from dlm.warehouse import NodeOutcome, Pace
 
 
 def copy_schema(source: Path, target: Path, schema: str) -> None:
@@ -53,6 +56,27 @@ def test_a_machine_without_java_is_told_so(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv("JAVA_HOME", raising=False)
 
     assert "Java 17" in spark.missing_parts()
+
+
+def test_spark_builds_as_many_models_at_once_as_its_profile_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However large the delivery is for the memory that DuckDB may take."""
+    job: dict[str, Any] = {
+        name: str(tmp_path / name) for name in ("project", "work", "cache", "data")
+    } | {"target": "spark_thrift", "tables": {}, "variables": {}, "exclude": [], "select": []}
+    paces = []
+
+    def built(*_: object, pace: Pace | None = None, **__: object) -> list[NodeOutcome]:
+        paces.append(pace)
+        return []
+
+    monkeypatch.setenv("DLM_SPARK_RESULTS", "")
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(job)))
+    monkeypatch.setattr(spark, "_register", lambda *_: None)
+    monkeypatch.setattr(spark, "run_dbt", built)
+    spark._main()
+    assert paces == [Pace()]
 
 
 @pytest.mark.skipif(not spark.missing_parts(), reason="Spark can run here")
