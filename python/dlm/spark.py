@@ -81,12 +81,14 @@ def run_on_spark(
         select: what alone to run, in dbt's words; everything when empty.
 
     Returns:
-        One outcome per node that ran on Spark.
+        One outcome per node that ran on Spark; those of the seeds where one of them failed.
 
     Raises:
         DlmError: Spark or dbt could not run, or a table did not come back.
     """
-    run_dbt(project, work, cache / "seeds", variables, command="seed")
+    seeded = run_dbt(project, work, cache / "seeds", variables, command="seed")
+    if any(outcome.is_bad for outcome in seeded):
+        return seeded
     data = _data_folder(work)
     shutil.rmtree(data, ignore_errors=True)
     try:

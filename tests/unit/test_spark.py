@@ -79,6 +79,14 @@ def test_spark_builds_as_many_models_at_once_as_its_profile_says(
     assert paces == [Pace()]
 
 
+def test_a_reference_table_that_cannot_be_made_ends_a_build_on_spark_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = [NodeOutcome("ref_sites", "seed", "error", "Could not convert 'x' to INT32", 0)]
+    monkeypatch.setattr(spark, "run_dbt", lambda *_, **__: failed)
+    assert spark.run_on_spark(tmp_path, tmp_path / "work", tmp_path, {}, lambda *_: None) == failed
+
+
 @pytest.mark.skipif(not spark.missing_parts(), reason="Spark can run here")
 def test_a_build_on_spark_that_cannot_run_changes_nothing(tmp_path: Path) -> None:
     done = run("dlm", "build", "--target", "spark", "--out", str(tmp_path))
