@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from dlm import engine
 from dlm.contracts import load_contracts
 from dlm.errors import DlmError
 from dlm.synthetic import draw_trial, registered, streaming, truth
@@ -132,6 +134,40 @@ def test_a_helper_that_is_ended_ends_the_command_too(
     monkeypatch.setattr(streaming, "write_part", _ended)
     with pytest.raises(DlmError, match="for want of memory"):
         streaming.stream_trial(3, 60, tmp_path / "trial", "parquet", "none", helpers=1)
+
+
+def _left(part: streaming.Part) -> streaming.Written:
+    (part.folder / str(part.number)).touch()
+    return streaming.Written(part.number, {}, [])
+
+
+def test_helpers_draw_few_parts_ahead_of_the_one_that_is_appended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = streaming.plan_parts(5, 120_000, tmp_path, "csv", "none")
+    monkeypatch.setattr(streaming, "write_part", _left)
+    for number, written in enumerate(streaming._draw(parts, 1)):
+        assert written.number == number
+        time.sleep(0.1)
+        assert len(list(tmp_path.iterdir())) <= number + 3
+    assert number == len(parts) - 1
+
+
+@pytest.mark.parametrize(("memory", "most"), [("", 64), ("2GB", 3), ("500MB", 1), ("1TB", 64)])
+def test_there_are_as_many_helpers_as_cores_and_memory_allow(
+    monkeypatch: pytest.MonkeyPatch, memory: str, most: int
+) -> None:
+    monkeypatch.setenv(engine.MEMORY, memory)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(64), raising=False)
+    assert streaming._most_helpers() == most
+
+
+def test_parts_that_a_killed_command_left_are_removed(tmp_path: Path) -> None:
+    left = tmp_path / ".parts-of-another"
+    left.mkdir()
+    (left / "0-eortc-read").touch()
+    streaming.stream_trial(3, 60, tmp_path, "parquet", "none", helpers=0)
+    assert not list(tmp_path.glob(".parts*"))
 
 
 def test_one_patient_gets_the_lesions_of_many_and_none_is_lost(tmp_path: Path) -> None:

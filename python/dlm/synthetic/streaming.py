@@ -11,9 +11,11 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
+import shutil
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +46,12 @@ from dlm.synthetic.patients import draw_sites
 from dlm.synthetic.sample import file_trial, patient_ids, sample_trial
 
 PART_PATIENTS = 8_000
+_PARTS = ".parts-"
+"""What the folder begins with that parts wait in."""
 # Size of the files as measured, and a tenth for the parts in hand.
 BYTES_A_PATIENT = {"csv": 5_800, "parquet": 400}
+_HELPER_BYTES = 600_000_000
+"""Memory that a helper takes, as measured."""
 _PIECE = 1024**2
 """Bytes of a part in memory while it is appended."""
 Format = Literal["csv", "parquet"]
@@ -105,7 +111,8 @@ def stream_trial(
         faults: as for ``write_trial``, planted among the first patients; or ``natural`` for what
             goes wrong in any trial and no more.
         progress: told the parts done, of how many, and what is being done.
-        helpers: processes that draw; one per core by default. 0 draws in this one.
+        helpers: processes that draw; by default one per core, where the memory allowed holds so
+            many. 0 draws in this one.
 
     Returns:
         Records written.
@@ -115,8 +122,11 @@ def stream_trial(
         ValueError: ``faults`` is no kind.
     """
     out.mkdir(parents=True, exist_ok=True)
+    # What a killed command left.
+    for left in out.glob(f"{_PARTS}*"):
+        shutil.rmtree(left, ignore_errors=True)
     engine.refuse_without_room(out, patients * BYTES_A_PATIENT[file_format], "--out")
-    with tempfile.TemporaryDirectory(dir=out, prefix=".parts-") as scratch:
+    with tempfile.TemporaryDirectory(dir=out, prefix=_PARTS) as scratch:
         parts = plan_parts(seed, patients, Path(scratch), file_format, faults)
         contracts = load_contracts()
         files = _Files(out, file_format, contracts)
@@ -180,15 +190,21 @@ def draw_part(part: Part) -> Tables:
 
 def _draw(parts: Sequence[Part], helpers: int | None) -> Iterator[Written]:
     """The parts in their order, drawn by helper processes."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    number = min(helpers if helpers is not None else cores or 1, len(parts))
+    number = min(helpers if helpers is not None else _most_helpers(), len(parts))
     if number == 0:
         yield from map(write_part, parts)
         return
     spawning = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(number, spawning, _prepare_helper) as pool:
         try:
-            yield from pool.map(write_part, parts)
+            drawn: deque[Future[Written]] = deque()
+            for part in parts:
+                drawn.append(pool.submit(write_part, part))
+                # Two more than helpers, who go on while one is appended; all others wait undrawn.
+                if len(drawn) == number + 2:
+                    yield drawn.popleft().result()
+            while drawn:
+                yield drawn.popleft().result()
         except BrokenProcessPool as error:
             raise DlmError(
                 "a helper process was ended from outside, most often for want of memory; close "
@@ -196,6 +212,13 @@ def _draw(parts: Sequence[Part], helpers: int | None) -> Iterator[Written]:
             ) from error
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _most_helpers() -> int:
+    """One for each core, or as many as fit into the memory allowed."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    limit = engine.memory_limit()
+    return min(cores or 1, max(1, limit // _HELPER_BYTES)) if limit else cores or 1
 
 
 def _prepare_helper() -> None:
