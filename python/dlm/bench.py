@@ -26,6 +26,7 @@ from dlm.spark import SESSION, missing_parts
 from dlm.synthetic import registered, write_trial
 from dlm.synthetic.skew import gather_lesions
 from dlm.synthetic.streaming import stream_trial
+from dlm.usage import peak_mb
 
 _SHORT = (("--help",), ("sql", "from marts.modality_concordance"), ("queries", "list"))
 _SHORT_RUNS, _SHORT_MOST = 5, 0.5
@@ -307,13 +308,11 @@ def _load_once(who: str, file: Path, database: Path) -> dict[str, float]:
             "header = true)"
         )
     connection.close()
-    figures = {"seconds": time.perf_counter() - started, "cpu": time.process_time() - cpu}
-    try:
-        import resource
-    except ImportError:
-        return figures | {"peak": 0.0}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return figures | {"peak": peak / (1e6 if sys.platform == "darwin" else 1e3)}
+    return {
+        "seconds": time.perf_counter() - started,
+        "cpu": time.process_time() - cpu,
+        "peak": peak_mb(),
+    }
 
 
 def _change_one_verdict(path: Path) -> None:

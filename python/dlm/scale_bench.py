@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from dlm import deliveries, engine, warehouse
+from dlm import deliveries, engine, usage, warehouse
 from dlm.errors import DlmError, UsageError
 from dlm.history import write_history
 from dlm.parity import doubles_differ
@@ -338,16 +338,6 @@ def differences(work: Path, floor_database: Path) -> list[str]:
     return found
 
 
-def _peak() -> float:
-    """Greatest memory of this process in MB; 0 where the system tells none."""
-    try:
-        import resource
-    except ImportError:
-        return 0.0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1e6 if sys.platform == "darwin" else 1e3)
-
-
 _PARTS: dict[str, Callable[..., dict[str, float]]] = {
     "stages": stages,
     "checks": checks,
@@ -362,5 +352,5 @@ if __name__ == "__main__":
         taken, counted["records"] = in_pandas(*map(int, given))
     else:
         taken = _PARTS[part](*map(Path, given))
-    usage = {"cpu_s": time.process_time(), "peak_mb": _peak()}
-    print(json.dumps({"seconds": taken} | counted | usage))
+    took = {"cpu_s": usage.cpu_seconds(), "peak_mb": usage.peak_mb()}
+    print(json.dumps({"seconds": taken} | counted | took))

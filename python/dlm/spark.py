@@ -41,6 +41,8 @@ _QUICK_TO_START = {
 _SAID = "dlm-spark: "
 """Begins each line that the Spark process says to us; Spark itself may print others."""
 _SAYING = threading.Lock()
+_PATIENCE = 60
+"""Seconds that Spark's Java process may take to end."""
 
 
 def missing_parts(target: str = SESSION) -> str:
@@ -203,6 +205,7 @@ def _write_inputs(work: Path, folder: Path) -> dict[str, list[str]]:
 def _session(data: Path) -> Iterator[None]:
     """A Spark session in this process, which dbt's session method then finds and uses."""
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
     cores = os.cpu_count() or 1
@@ -226,10 +229,16 @@ def _session(data: Path) -> Iterator[None]:
     for name, value in settings.items():
         builder = builder.config(name, value)
     session = builder.getOrCreate()
+    java = SparkContext._gateway.proc
     try:
         yield
     finally:
         session.stop()
+        if java and sys.platform != "win32":
+            # It ends with its input; waited for, what it took counts as ours.
+            java.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                java.wait(timeout=_PATIENCE)
 
 
 def _register(

@@ -26,6 +26,7 @@ from dlm.errors import DlmError
 from dlm.km import curve_statements
 from dlm.macros import render
 from dlm.project import import_path
+from dlm.usage import peak_mb
 
 TASKS = {
     "km": "Kaplan-Meier of two groups with intervals",
@@ -190,7 +191,7 @@ def _measure(who: str, folder: Path, runs: int) -> None:
             found = run()
             seconds = time.perf_counter() - started
             print(task, f"{seconds:.6f}", repr(float(tell(found))))
-    print("peak", _peak(), 0)
+    print("peak", peak_mb(), 0)
 
 
 _Task = tuple[Callable[[], Any], Callable[[Any], float]]
@@ -250,16 +251,6 @@ def _of_lifelines(folder: Path) -> dict[str, _Task]:
         return CoxPHFitter().fit(subjects, "time_value", "had_event")
 
     return {"km": (curves, total), "cox": (cox, lambda model: float(model.params_["grp"]))}
-
-
-def _peak() -> float:
-    """Peak memory of this process in MB; 0 where the system tells none."""
-    try:
-        import resource
-    except ImportError:
-        return 0.0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1e6 if sys.platform == "darwin" else 1e3)
 
 
 if __name__ == "__main__":

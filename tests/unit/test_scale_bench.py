@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from dlm import scale_bench, synth_bench
 from dlm.errors import UsageError
+from dlm.project import import_path
 from dlm.synthetic import streaming
 
 
@@ -104,6 +106,26 @@ def test_writing_a_trial_is_held_against_reading_it(
     assert "dlm synth" in capsys.readouterr().out
     with pytest.raises(UsageError, match="from 50"):
         synth_bench.synth(49, 5, 3, None)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it tells no peak")
+def test_what_a_part_took_counts_the_processes_that_it_waited_for() -> None:
+    """Of Spark all but the waiting is done by others."""
+    program = (
+        "import os, subprocess, sys; from dlm import usage\n"
+        "subprocess.run([sys.executable, '-c', 'x = bytearray(300_000_000); sum(range(10**7))'])\n"
+        "print(usage.peak_mb(), usage.cpu_seconds() - sum(os.times()[:2]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": import_path()},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    peak, of_others = map(float, done.stdout.split())
+    assert peak > 250
+    assert of_others > 0.05
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no other system tells it so")
