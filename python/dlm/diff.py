@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -249,6 +250,12 @@ def _moved(
         "where b.state is distinct from a.state or b.group_value is distinct from a.group_value "
         "or (b.endpoint = 'flow' and b.detail is distinct from a.detail) order by all"
     ).fetchall()
+    changed: defaultdict[tuple[str, ...], list[tuple[Any, ...]]] = defaultdict(list)
+    for member in members:
+        changed[member[:2]].append(member)
+    of_patient: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for record in sources:
+        of_patient[record["patient_id"]].append(record)
     rows = []
     for number in dict.fromkeys([*old, *new]):
         if old.get(number) == new.get(number):
@@ -263,9 +270,7 @@ def _moved(
         }
         moved = []
         for _, _, unit, patient, lesion, was, is_now, was_detail, detail, *groups in (
-            member
-            for member in members
-            if member[:2] == (endpoint, subset) and _counts_in(endpoint, group, member)
+            member for member in changed[endpoint, subset] if _counts_in(endpoint, group, member)
         ):
             state = {
                 "unit_id": unit,
@@ -273,7 +278,7 @@ def _moved(
                 "became": _state(is_now, detail, endpoint, groups[1]),
                 "detail": detail or was_detail,
             }
-            causes = _causes(sources, patient, lesion)
+            causes = _causes(of_patient[patient], lesion)
             moved += [head | state | cause for cause in causes or [{}]]
         rows += moved or [head]
     return rows
@@ -295,10 +300,8 @@ def _counts_in(endpoint: str, group: str | None, member: tuple[Any, ...]) -> boo
     return group in member[5:9]
 
 
-def _causes(
-    sources: list[dict[str, Any]], patient: str, lesion: str | None
-) -> list[dict[str, Any]]:
-    """The changed records that a unit's state can come from, the likeliest first."""
+def _causes(of_patient: list[dict[str, Any]], lesion: str | None) -> list[dict[str, Any]]:
+    """The changed records of a patient that a unit's state can come from, the likeliest first."""
     found = [
         {
             "form": record["form"],
@@ -307,9 +310,8 @@ def _causes(
             "file": record["new_file"] or record["old_file"],
             "line": record["new_line"] or record["old_line"],
         }
-        for record in sources
-        if record["patient_id"] == patient
-        and (lesion is None or record["lesion_id"] in (lesion, None))
+        for record in of_patient
+        if lesion is None or record["lesion_id"] in (lesion, None)
     ]
     return sorted(found, key=lambda cause: (_FORM_ORDER.index(cause["form"]), cause["record_key"]))
 
