@@ -309,7 +309,8 @@ class _Files:
                     while piece := source.read(_PIECE):
                         self._add(name, piece)
             else:
-                with pa.memory_map(str(part)) as source:
+                # Not mapped: Windows removes no file that memory is a view of.
+                with pa.OSFile(str(part)) as source:
                     table = pa.ipc.open_file(source).read_all()
                     self.tables[name].write_table(table.cast(self.tables[name].schema))
             part.unlink()
