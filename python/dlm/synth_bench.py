@@ -76,9 +76,9 @@ def synth(size: int, seed: int, runs: int, json_out: Path | None) -> int:
     print("| what | seconds | times reading |\n|---|---|---|")
     print(f"| dlm synth | {wrote:.1f} | {wrote / read:.2f} |")
     print(f"| DuckDB read_csv, median of {runs} | {read:.1f} | 1 |")
-    told = f"at most {peak / 1e6:,.0f} MB (at most 4,000)" if peak else "not told by this system"
+    told = f"{peak / 1e6:,.0f} MB (at most 4,000)" if peak else "not told by this system"
     print(f"\n{records:,} records, {size_bytes / 1e6:,.0f} MB of CSV; writing may take 4 times")
-    print(f"memory of all processes that write: {told}")
+    print(f"memory of all processes that write, looked at once a second: {told}")
     if json_out:
         found = {
             "scale": size,

@@ -38,7 +38,7 @@ _EXAMPLES = {
     "km": "km RFS, or km RFS all_resected",
     "flow": "flow patients, or flow patients confirmed_dlm",
 }
-_UNIT = re.compile(r"[A-Z]{2}[0-9]{2}-[0-9]{3}(-L[0-9]+)?")
+_UNIT = re.compile(r"[A-Z]{2}[0-9]{2}-[0-9]{3,}(-L[0-9]+)?")
 _MEDIAN = re.compile(r"(rfs|os)_median_(\w+)")
 # What a unit's state is read from; other records of the patient are context.
 _DECIDING = {

@@ -219,6 +219,7 @@ def test_tables_are_found_without_their_schema(
         (["sql", "-- a comment"], "the query returns nothing"),
         (["trace", "npv"], "npv is named like: npv ct_mri"),
         (["trace", "jp07-004-L03"], "quality.record_sources where lesion_id = 'JP07-004-L03'"),
+        (["trace", "EU01-0012"], "quality.record_sources where patient_id = 'EU01-0012'"),
         (["trace", "km", "RFS", "nobody"], "km RFS has no nobody; known here: all_resected"),
         (["trace", "flow", "lesions", "x"], "known here: registered, "),
         (["queries", "list", "--site", "xx01"], "there is no site XX01; known: ALL, EU01"),

@@ -103,7 +103,9 @@ def test_writing_a_trial_is_held_against_reading_it(
     assert code == int(found["ratio"] > 4 or found["peak_mb"] > 4000)
     assert found["ratio"] == pytest.approx(found["synth_s"] / sorted(found["read_csv_s"])[1])
     assert 500_000 < found["records"] < 1_500_000
-    assert "dlm synth" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "dlm synth" in said
+    assert "looked at once a second: " in said
     with pytest.raises(UsageError, match="from 50"):
         synth_bench.synth(49, 5, 3, None)
 
