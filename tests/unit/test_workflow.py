@@ -255,7 +255,13 @@ def test_what_cannot_be_waived_or_approved_is_refused_and_nothing_is_logged(
         approve(places.state, "store", changed, [FIRST], "", TODAY, BEN)
     with pytest.raises(UsageError, match="expired on 2021-12-31"):
         approve(places.state, "store", queries, [FIRST], "", date(2022, 1, 1), BEN)
-    revoke(places.state, "store", [FIRST], "a mistake", BEN)
+    propose(places, queries, SECOND)
+    with pytest.raises(UsageError, match="more than one query is Q-00000"):
+        revoke(places.state, "store", ["Q-00000"], "a mistake", BEN)
+    revoke(places.state, "store", [FIRST, SECOND], "a mistake", BEN)
+    assert read_waivers(places.state, "store") == []
+    propose(places, queries)
+    revoke(places.state, "store", ["Q-00000", FIRST], "a mistake", BEN)
     assert read_waivers(places.state, "store") == []
     with pytest.raises(UsageError, match="no waiver"):
         revoke(places.state, "store", [FIRST], "again", BEN)

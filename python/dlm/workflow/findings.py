@@ -173,8 +173,13 @@ def _column(connection: duckdb.DuckDBPyConnection, sql: str) -> list[str]:
     return [str(value) for (value,) in connection.execute(sql).fetchall()]
 
 
-def by_id(queries: Sequence[dict[str, Any]], query_id: str) -> dict[str, Any]:
+def by_id(queries: Sequence[dict[str, Any]], query_id: str, what: str = "query") -> dict[str, Any]:
     """The query of this id, or the only one whose id begins so.
+
+    Args:
+        queries: to choose from.
+        query_id: the id, or its beginning.
+        what: there is none of, where there is none.
 
     Raises:
         UsageError: there is none, or more than one.
@@ -186,6 +191,6 @@ def by_id(queries: Sequence[dict[str, Any]], query_id: str) -> dict[str, Any]:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise UsageError(f"there is no query {query_id}; see: dlm queries list --state all")
+        raise UsageError(f"there is no {what} {query_id}; see: dlm queries list --state all")
     ids = ", ".join(sorted({f"{query['query_id']} ({query['rule_id']})" for query in found}))
     raise UsageError(f"more than one query is {query_id}: {ids}")

@@ -157,20 +157,19 @@ def revoke(
     """Take back every waiver of queries, approved or not; any account may.
 
     Raises:
-        UsageError: a query has no waiver; nothing was logged.
+        UsageError: a query has no waiver, or several with one begin so; nothing was logged.
     """
     why = checked_reason(reason)
     with store.locked(state):
         waivers = read_waivers(state, scope)
-        events = []
-        for query_id in dict.fromkeys(query_ids):
-            of_query = [waiver for waiver in waivers if waiver.query_id == query_id]
-            if not of_query:
-                raise UsageError(f"there is no waiver of {query_id}")
-            events += [
-                log.Event("revoke", scope, why, {"query_id": query_id, "waiver": waiver.number})
-                for waiver in of_query
-            ]
+        waived = list({waiver.query_id: waiver.proposed["details"] for waiver in waivers}.values())
+        chosen = [query["query_id"] for query in _chosen(waived, query_ids, "waiver of")]
+        events = [
+            log.Event("revoke", scope, why, {"query_id": name, "waiver": waiver.number})
+            for name in chosen
+            for waiver in waivers
+            if waiver.query_id == name
+        ]
         return log.append(state, events, account)
 
 
@@ -242,6 +241,9 @@ def _is_about(waiver: Waiver, query: dict[str, Any]) -> bool:
     return about == (query["query_id"], query["evidence_hash"])
 
 
-def _chosen(queries: Sequence[dict[str, Any]], query_ids: Sequence[str]) -> list[dict[str, Any]]:
-    found = {query["query_id"]: query for query in (by_id(queries, each) for each in query_ids)}
-    return list(found.values())
+def _chosen(
+    queries: Sequence[dict[str, Any]], query_ids: Sequence[str], what: str = "query"
+) -> list[dict[str, Any]]:
+    """Queries by their ids or the beginnings of these, each once; `what` as `by_id` takes it."""
+    chosen = (by_id(queries, each, what) for each in query_ids)
+    return list({query["query_id"]: query for query in chosen}.values())
