@@ -33,7 +33,8 @@ def scratch_folder(name: str | None = None) -> Iterator[Path]:
     """
     parent = Path(os.environ.get(engine.TEMP) or tempfile.gettempdir())
     parent.mkdir(parents=True, exist_ok=True)
-    for left in parent.glob(f"{_PREFIX}*/"):
+    # A folder, or its lock alone: a command may be killed before it makes the one.
+    for left in {path.with_suffix("") for path in parent.glob(f"{_PREFIX}*")}:
         # Another account's, or one that another command removes at the same moment.
         with contextlib.suppress(OSError, Timeout), _owned(left, timeout=0):
             pass

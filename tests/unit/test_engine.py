@@ -87,6 +87,7 @@ def test_scratch_folders_are_private_and_a_killed_command_leaves_none_for_long(
     commands[0].kill()
     commands[0].wait()
     assert folders[0].is_dir()
+    (tmp_path / "its room" / "dlm-scratch-never-made.lock").touch()
     with scratch_folder() as folder:
         assert folder.parent == tmp_path / "its room"
         assert sys.platform == "win32" or folder.stat().st_mode & 0o077 == 0
