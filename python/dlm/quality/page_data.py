@@ -13,6 +13,8 @@ from typing import Any
 
 import duckdb
 
+from dlm.workflow.gate import CLOSED
+
 MAX_RECORDS = 50_000
 """Records on the page; of more, each rule and site keeps its share. The tables have them all."""
 
@@ -21,9 +23,6 @@ MAX_SNAPSHOTS = 40
 
 NO_SITE = "ALL"
 """site_id of what no one site answers for."""
-
-CLOSED = ("resolved", "waived")
-"""States of a query that ask nothing of anybody. A rule that did not run closes nothing."""
 
 Row = dict[str, Any]
 

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     import duckdb
 
 CLOSED = ("resolved", "waived")
-"""States in which a query blocks nothing; a rule that did not run has closed nothing."""
+"""States in which a query blocks nothing and asks nothing of anybody.
+
+A rule that did not run has closed nothing.
+"""
 _TOLD, _TOLD_EACH = 100, 3
 
 
