@@ -390,6 +390,7 @@ def test_a_reply_to_earlier_values_is_told_as_one(
     assert words in tab.texts(".record-card dt")
 
 
+@needs_browser
 def test_a_deep_link_leads_from_rule_to_site_to_record_to_timeline(
     tab: browser.Tab, path: Path
 ) -> None:
