@@ -40,6 +40,7 @@ class Worker:
         self._module = module
         self._arguments = arguments
         self._gives_way = gives_way
+        self._was_asked = False
         self._process: subprocess.Popen[str] | None = self._started()
 
     def _started(self) -> subprocess.Popen[str]:
@@ -68,11 +69,17 @@ class Worker:
         self.rest()
 
     def rest(self) -> None:
-        """End the process, and so give its memory back, until there is something to ask it."""
+        """End the process, and so give its memory back, until there is something to ask it.
+
+        One that was asked something has files to remove; one that was not would first import all.
+        """
         if self._process is None:
             return
         process, self._process = self._process, None
         assert process.stdin is not None and process.stdout is not None
+        if not self._was_asked:
+            process.kill()
+        self._was_asked = False
         with contextlib.suppress(OSError):
             process.stdin.close()
         try:
@@ -85,6 +92,7 @@ class Worker:
     def ask(self, request: dict[str, Any]) -> None:
         """Send a request; the answer is taken with answer()."""
         self._process = self._process or self._started()
+        self._was_asked = True
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(request) + "\n")

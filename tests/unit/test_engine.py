@@ -7,6 +7,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -265,12 +267,78 @@ def test_a_helper_process_says_what_is_missing_too(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_helper_process_that_answers_in_other_words_is_named(tmp_path: Path) -> None:
-    (tmp_path / "chatty.py").write_text("print('a library says hello')", encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
-        with Worker("chatty") as worker, pytest.raises(DlmError, match="helper process chatty"):
+@pytest.fixture
+def helper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Worker]:
+    """Starts a helper process that runs these words."""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+
+    def start(words: str) -> Worker:
+        (tmp_path / "small_helper.py").write_text(words, encoding="utf-8")
+        return Worker("small_helper")
+
+    return start
+
+
+def test_a_helper_process_that_answers_in_other_words_is_named(
+    helper: Callable[[str], Worker],
+) -> None:
+    named = pytest.raises(DlmError, match="helper process small_helper")
+    with helper("print('a library says hello')") as worker, named:
+        worker.answer()
+
+
+def test_a_helper_process_that_fails_stops_the_build_also_after_a_rest(
+    helper: Callable[[str], Worker],
+) -> None:
+    program = (
+        "from dlm.workers import serve\n"
+        "def handle(request): raise ValueError('no such record')\n"
+        "serve(handle)"
+    )
+    with helper(program) as worker:
+        worker.ask({"database": "work.duckdb"})
+        with pytest.raises(DlmError, match="ValueError: no such record"):
             worker.answer()
+        first = worker._process
+        worker.rest()
+        assert first is not None
+        assert first.poll() is not None
+        worker.ask({"database": "work.duckdb"})
+        assert worker._process is not first
+        with pytest.raises(DlmError, match="no such record"):
+            worker.answer()
+
+
+def test_a_helper_process_that_nobody_asked_anything_is_not_waited_for(
+    helper: Callable[[str], Worker],
+) -> None:
+    slow_imports = "import time; time.sleep(60)"
+    with helper(slow_imports) as worker:
+        process = worker._process
+        began = time.monotonic()
+    assert time.monotonic() - began < 5
+    assert process is not None
+    assert process.poll() is not None
+
+
+def test_a_helper_process_that_was_asked_something_removes_its_files_before_it_ends(
+    helper: Callable[[str], Worker], tmp_path: Path
+) -> None:
+    spilled = tmp_path / "spilled"
+    program = (
+        "import atexit, pathlib\n"
+        "from dlm.workers import serve\n"
+        f"spilled = pathlib.Path({str(spilled)!r})\n"
+        "spilled.touch()\n"
+        "atexit.register(spilled.unlink)\n"
+        "serve(lambda request: {})"
+    )
+    with helper(program) as worker:
+        worker.ask({})
+        worker.answer()
+        assert spilled.exists()
+        worker.ask({})
+    assert not spilled.exists()
 
 
 def test_what_is_made_in_memory_spills_beside_its_file_and_not_where_one_stands(
