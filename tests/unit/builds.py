@@ -57,11 +57,12 @@ def mutation_trials(n: int) -> tuple[list[str], list[str]]:
     return [f"all_{seed}" for seed in seeds], [f"none_{seed}" for seed in clean]
 
 
-def run_plain_dbt(folder: Path, database: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """A command of dbt on a work database, its target path and log in the folder."""
-    return run(
+def make_plain_build(folder: Path) -> dict[str, Any]:
+    """Plain ``dbt build``: seeds, models, data tests and unit tests."""
+    database = folder / "plain.duckdb"
+    done = run(
         "dbt.cli.main",
-        *words,
+        "build",
         "--profiles-dir",
         "profiles",
         "--no-version-check",
@@ -70,12 +71,6 @@ def run_plain_dbt(folder: Path, database: Path, *words: str) -> subprocess.Compl
         DBT_TARGET_PATH=str(folder / "target"),
         DBT_LOG_PATH=str(folder / "logs"),
     )
-
-
-def make_plain_build(folder: Path) -> dict[str, Any]:
-    """Plain ``dbt build``: seeds, models, data tests and unit tests."""
-    database = folder / "plain.duckdb"
-    done = run_plain_dbt(folder, database, "build")
     results = json.loads((folder / "target" / "run_results.json").read_text(encoding="utf-8"))
     return {
         "database": str(database),

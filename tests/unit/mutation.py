@@ -66,7 +66,8 @@ def build(out: Path, trial: str) -> None:
 
     faults, seed = trial.rsplit("_", 1)
     folder = out / trial
-    database = folder / "work.duckdb"
+    # The same for all: dbt parses the project anew where the path of its database has changed.
+    database = out / "work.duckdb"
     places = find_places()
     write_trial(int(seed), SCALE, folder / "delivery", "delivery", faults)
     if faults != "none":
@@ -103,6 +104,7 @@ def build(out: Path, trial: str) -> None:
         sys.exit(f"dbt could not build {trial}: {done.exception or 'see above'}")
     cleanup_connections()
     DuckDBConnectionManager.close_all_connections()
+    database.rename(folder / database.name)
 
 
 if __name__ == "__main__":

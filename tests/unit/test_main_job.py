@@ -72,35 +72,11 @@ def test_plain_dbt_makes_equal_core_and_marts(
         assert plain.sql(query).fetchall() == ours.sql(query).fetchall(), table
 
 
-def test_tables_made_in_slices_are_the_same(plain_build: dict[str, Any], tmp_path: Path) -> None:
-    # DuckDB 1.5 finds what a view is made of under the name of its file alone.
-    sliced = tmp_path / Path(plain_build["database"]).name
-    shutil.copy(plain_build["database"], sliced)
-    tables_in_slices = (
-        "core.fct_read",
-        "checked.judged_read",
-        "intermediate.int_endpoint_times",
-        "intermediate.int_reader_pair",
-    )
-    names = [table.partition(".")[2] for table in tables_in_slices]
-    done = builds.run_plain_dbt(
-        tmp_path, sliced, "run", "--vars", "{slices: 3}", "--select", *names
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    with duckdb.connect() as connection:
-        connection.execute(f"attach '{plain_build['database']}' as whole (read_only)")
-        connection.execute(f"attach '{sliced}' as sliced (read_only)")
-        for table in tables_in_slices:
-            made = (tmp_path / "target/run/dlm/models").rglob(f"{table.partition('.')[2]}.sql")
-            assert "between 0 and" in next(made).read_text(encoding="utf-8"), table
-            query = "from {}." + table + " order by all"
-            whole, parts = (
-                connection.sql(query.format(name)).fetchall() for name in ("whole", "sliced")
-            )
-            assert len(whole) > 500
-            assert parts == whole, table
-    # What asks for a slice inside another's query is in no slice but the first by itself.
-    parsed = manifest(tmp_path / "target")
+def test_whatever_refers_to_a_part_of_a_sliced_query_is_in_slices_itself(
+    plain_build: dict[str, Any],
+) -> None:
+    """By itself a part, whose query is written into others', is of the first slice alone."""
+    parsed = manifest(Path(plain_build["database"]).parent / "target")
     nodes = parsed["nodes"]
 
     def is_in_slices(name: str) -> bool:
@@ -114,23 +90,6 @@ def test_tables_made_in_slices_are_the_same(plain_build: dict[str, Any], tmp_pat
     assert parts_of_others == ["model.dlm.checked_read"]
     for name in parts_of_others:
         assert all(is_in_slices(child) for child in parsed["child_map"][name])
-
-
-def test_a_build_that_is_short_of_memory_makes_the_same(
-    published: dict[str, Any], tmp_path: Path
-) -> None:
-    out = tmp_path / "out"
-    done = builds.run(
-        "frugal", "build", "--out", str(out),
-        PYTHONPATH=builds.TEST_PATH, DLM_STATE=str(tmp_path / "state"), DLM_MEMORY_LIMIT="3GB",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    made = (out / ".dbt/target/run/dlm/models/core/fct_read.sql").read_text(encoding="utf-8")
-    assert "between 0 and" in made
-    first, second = manifest(published["out"]), manifest(out)
-    # The documentation shows the SQL that ran.
-    assert first["outputs"].pop("docs/index.html") != second["outputs"].pop("docs/index.html")
-    assert first == second
 
 
 def test_the_seeds_as_a_delivery_make_equal_core_and_marts(
@@ -174,10 +133,8 @@ def test_records_are_accounted_for(warehouse: duckdb.DuckDBPyConnection) -> None
     )
 
 
-@pytest.fixture
-def copied_project(tmp_path: Path) -> Path:
+def copy_project(target: Path) -> Path:
     """A copy of the project whose seeds a test may spoil."""
-    target = tmp_path / "project"
     shutil.copytree(
         builds.PROJECT,
         target,
@@ -205,73 +162,87 @@ def stand_in(out: Path) -> bytes:
     return (out / "warehouse.duckdb").read_bytes()
 
 
-def test_of_records_that_say_the_same_the_first_is_staged_however_they_write_it(
-    copied_project: Path, tmp_path: Path
-) -> None:
-    """Where lines are known: copies go, and only they; what differs in one cell stays beside."""
-    lesions = copied_project / "seeds" / "eortc" / "eortc__lesion.csv"
-    reads = copied_project / "seeds" / "eortc" / "eortc__read.csv"
-    before = [len(path.read_text("utf-8").splitlines()) for path in (lesions, reads)]
-    with lesions.open("a", encoding="utf-8") as file:
-        file.write("eu01-001; 01;４ａ;14,0;3/5/2017;1\n")  # a copy
-        file.write("EU01-001;2;6;24,5;03/05/2017;1\n")  # another size
-    with reads.open("a", encoding="utf-8") as file:
-        file.write("EU01-001;+1;1;1;3/5/2017;1;;15,00;1;eu01-r1;1;1;1;;1;2\n")  # a copy
-        file.write("EU01-001;1;1;1;03/05/2017;1;;15;1;EU01-R1;1;1;1;;1;<2\n")  # a cell unread
-        file.write("EU01-001;1;1;1;03/05/2017;1;;15;1;EU01-R1;1;1;1;;1; <２\n")  # its copy
-        file.write("EU01-001;1;1;1;04/05/2017;1;;15;1;;1;1;1;;1;2\n")  # by nobody named
-        file.write("EU01-001;1;1;1;04/05/2017;1;;15;1;UNK;1;1;1;;1;2\n")  # its copy
-    work = tmp_path / "work.duckdb"
-    done = builds.run(
-        "staged_seeds",
-        str(copied_project),
-        str(work),
-        "stg_eortc__lesion",
-        "+stg_eortc__read",
-        PYTHONPATH=builds.TEST_PATH,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    with duckdb.connect(str(work), read_only=True) as connection:
-        found = {
-            form: connection.execute(
-                f"select delivery_line, record_key from staging.stg_eortc__{form} "
-                "where delivery_line > ? order by delivery_line",
-                [rows],
-            ).fetchall()
-            for form, rows in zip(("lesion", "read"), before, strict=True)
-        }
-    assert found == {
-        "lesion": [(before[0] + 2, "EU01-001|2")],
-        "read": [
-            (before[1] + 2, "EU01-001|1|CT|baseline|2017-05-03|EU01-R1"),
-            (before[1] + 4, "EU01-001|1|CT|baseline|2017-05-04|"),
-        ],
-    }
+SENT_LATER = {
+    "lesion": (
+        "eu01-001; 01;４ａ;14,0;3/5/2017;1",  # a copy
+        "EU01-001;2;6;24,5;03/05/2017;1",  # another size
+    ),
+    "read": (
+        "EU01-001;+1;1;1;3/5/2017;1;;15,00;1;eu01-r1;1;1;1;;1;2",  # a copy
+        "EU01-001;1;1;1;03/05/2017;1;;15;1;EU01-R1;1;1;1;;1;<2",  # a cell unread
+        "EU01-001;1;1;1;03/05/2017;1;;15;1;EU01-R1;1;1;1;;1; <２",  # its copy
+        "EU01-001;1;1;1;04/05/2017;1;;15;1;;1;1;1;;1;2",  # by nobody named
+        "EU01-001;1;1;1;04/05/2017;1;;15;1;UNK;1;1;1;;1;2",  # its copy
+    ),
+}
+"""Records added to files of the EORTC that hold them already, or nearly."""
 
 
-def test_a_blocking_check_names_its_records_and_leaves_the_published_warehouse(
-    copied_project: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "out"
-    before = stand_in(out)
-    test = copied_project / "tests" / "data" / "always_fails.sql"
+def make_blocked(folder: Path) -> dict[str, Any]:
+    """A build with those records, in which three checks do not hold."""
+    project, out = copy_project(folder / "project"), folder / "out"
+    before, lines = stand_in(out), {}
+    for form, records in SENT_LATER.items():
+        path = project / "seeds" / "eortc" / f"eortc__{form}.csv"
+        text = path.read_text(encoding="utf-8")
+        lines[form] = len(text.splitlines())
+        path.write_text(text + "".join(f"{record}\n" for record in records), encoding="utf-8")
+    test = project / "tests" / "data" / "always_fails.sql"
     test.write_text(
         "-- No patient is\n-- operated.\n"
         "select * from {{ ref('dim_patient') }} where is_operated\n",
         encoding="utf-8",
     )
-    models = copied_project / "models" / "core" / "_core__models.yml"
-    spoilt = models.read_text(encoding="utf-8").replace("sex: [M, F]", "sex: [M]", 1)
-    models.write_text(spoilt, encoding="utf-8")
-    endpoints = copied_project / "seeds" / "reference" / "ref_endpoints.csv"
-    endpoints.write_text(
-        endpoints.read_text(encoding="utf-8").replace("exploratory", "explored", 1),
-        encoding="utf-8",
-    )
-    done = build_copy(copied_project, out)
-    assert done.returncode == 1, done.stderr
-    assert "always_fails" in done.stderr
-    said = done.stderr.splitlines()
+    for name, right, wrong in (
+        ("models/core/_core__models.yml", "sex: [M, F]", "sex: [M]"),
+        ("seeds/reference/ref_endpoints.csv", "exploratory", "explored"),
+    ):
+        content = (project / name).read_text(encoding="utf-8")
+        (project / name).write_text(content.replace(right, wrong, 1), encoding="utf-8")
+    done = build_copy(project, out)
+    return {
+        "out": str(out),
+        "lines": lines,
+        "code": done.returncode,
+        "errors": done.stderr,
+        "is_untouched": (out / "warehouse.duckdb").read_bytes() == before,
+    }
+
+
+@pytest.fixture
+def blocked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """That build, for what it staged and for what it said."""
+    return builds.once(tmp_path_factory, "blocked", make_blocked)
+
+
+def test_of_records_that_say_the_same_the_first_is_staged_however_they_write_it(
+    blocked: dict[str, Any],
+) -> None:
+    """Where lines are known: copies go, and only they; what differs in one cell stays beside."""
+    with duckdb.connect(f"{blocked['out']}/work.duckdb", read_only=True) as connection:
+        found = {
+            form: connection.execute(
+                f"select delivery_line - $before, record_key from staging.stg_eortc__{form} "
+                "where delivery_line > $before order by delivery_line",
+                {"before": lines},
+            ).fetchall()
+            for form, lines in blocked["lines"].items()
+        }
+    assert found == {
+        "lesion": [(2, "EU01-001|2")],
+        "read": [
+            (2, "EU01-001|1|CT|baseline|2017-05-03|EU01-R1"),
+            (4, "EU01-001|1|CT|baseline|2017-05-04|"),
+        ],
+    }
+
+
+def test_a_blocking_check_names_its_records_and_leaves_the_published_warehouse(
+    blocked: dict[str, Any],
+) -> None:
+    assert blocked["code"] == 1, blocked["errors"]
+    assert "always_fails" in blocked["errors"]
+    said = blocked["errors"].splitlines()
     assert "    what does not hold: No patient is operated. (tests/data/always_fails.sql)" in said
     named = re.compile(
         r"    (broken_column sex, )?site_id (\w+), patient_id \2-\d{3} "
@@ -285,7 +256,7 @@ def test_a_blocking_check_names_its_records_and_leaves_the_published_warehouse(
         "    what to do: correct seeds/reference/ref_endpoints.csv of the project and build again"
     )
     assert said.count(advice) == 1
-    assert (out / "warehouse.duckdb").read_bytes() == before
+    assert blocked["is_untouched"]
 
 
 def test_a_cut_off_before_the_first_patient_is_told(tmp_path: Path) -> None:
@@ -301,12 +272,12 @@ def test_a_cut_off_before_the_first_patient_is_told(tmp_path: Path) -> None:
         build._refuse_empty_cut(work, date(2016, 5, 19))
 
 
-def test_a_refused_seed_names_file_line_and_column(copied_project: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
+def test_a_refused_seed_names_file_line_and_column(tmp_path: Path) -> None:
+    project, out = copy_project(tmp_path / "project"), tmp_path / "out"
     before = stand_in(out)
-    path = copied_project / "seeds" / "eortc" / "eortc__pathology.csv"
+    path = project / "seeds" / "eortc" / "eortc__pathology.csv"
     path.write_text(path.read_text(encoding="utf-8").replace("VIABLE", "VIABEL", 1), "utf-8")
-    done = build_copy(copied_project, out)
+    done = build_copy(project, out)
     assert done.returncode == 3
     assert "seeds/eortc/eortc__pathology.csv, line 1, column VIABLE: is missing" in done.stderr
     assert "VIABEL" in done.stderr

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from builds import PROJECT, run
+from builds import PROJECT
 
 from dlm import spark
 from dlm.cli import main
@@ -88,11 +88,13 @@ def test_a_reference_table_that_cannot_be_made_ends_a_build_on_spark_too(
 
 
 @pytest.mark.skipif(not spark.missing_parts(), reason="Spark can run here")
-def test_a_build_on_spark_that_cannot_run_changes_nothing(tmp_path: Path) -> None:
-    done = run("dlm", "build", "--target", "spark", "--out", str(tmp_path))
+def test_a_build_on_spark_that_cannot_run_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DLM_PROJECT", str(PROJECT))
 
-    assert done.returncode == 2
-    assert "--target spark cannot run here" in done.stderr
+    assert main(["build", "--target", "spark", "--out", str(tmp_path)]) == 2
+    assert "--target spark cannot run here" in capsys.readouterr().err
     assert not (tmp_path / "warehouse.duckdb").exists()
 
 
