@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from dlm import synthetic
+from dlm.cli import main
 from dlm.project import import_path
+from dlm.synthetic.common import Tables
 
 PROJECT = Path(__file__).parents[2]
 FIRST_SEED, DEFAULT_SEEDS = 9, 2
@@ -95,18 +98,39 @@ def make_published(folder: Path) -> dict[str, Any]:
     }
 
 
-def make_delivered(folder: Path) -> dict[str, Any]:
-    """The seeds written out as a delivery, loaded into a store and built."""
-    delivery, out, state = folder / "delivery", folder / "out", str(folder / "state")
-    made = run("dlm", "synth", "--seed", "1527", "--out", str(delivery))
+def make_written(folder: Path) -> dict[str, Any]:
+    """The trial of the seeds as ``dlm synth`` writes it: a delivery, and seeds with their truth."""
+    written = {name: str(folder / name) for name in ("delivery", "seeds", "truth")}
+    draw = synthetic.draw_trial
+    drawn: list[Tables] = []
+
+    def draw_once(*given: Any, **named: Any) -> Tables:
+        if not drawn:
+            drawn.append(draw(*given, **named))
+        return drawn[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        # To find the calibrated trial takes most of the time, and both are written of it.
+        patch.setattr(synthetic, "draw_trial", draw_once)
+        patch.setenv("DLM_PROJECT", str(PROJECT))
+        code = main(["synth", "--quiet", "--seed", "1527", "--out", written["delivery"]])
+        synthetic.write_trial(
+            1527, 1, folder / "seeds", "seeds", "few", truth_folder=folder / "truth"
+        )
+    return written | {"code": code}
+
+
+def make_delivered(folder: Path, delivery: str) -> dict[str, Any]:
+    """The seeds as a delivery, loaded into a store and built."""
+    out, state = folder / "out", str(folder / "state")
     done = run(
-        "dlm", "build", "--quiet", "--deliveries", str(delivery), "--received", "2021-03-01",
+        "dlm", "build", "--quiet", "--deliveries", delivery, "--received", "2021-03-01",
         "--out", str(out), DLM_STATE=state,
     )  # fmt: skip
     return {
-        "delivery": str(delivery),
+        "delivery": delivery,
         "out": str(out),
         "DLM_STATE": state,
-        "code": made.returncode or done.returncode,
-        "errors": made.stderr + done.stderr,
+        "code": done.returncode,
+        "errors": done.stderr,
     }

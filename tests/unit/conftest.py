@@ -48,9 +48,21 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def delivered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The trial of the seeds written by the generator, as a delivery and as seeds."""
+    made = builds.once(tmp_path_factory, "written", builds.make_written)
+    assert made["code"] == 0
+    return made
+
+
+@pytest.fixture(scope="session")
+def delivered(tmp_path_factory: pytest.TempPathFactory, written: dict[str, Any]) -> dict[str, Any]:
     """``dlm build`` of the seeds sent as a delivery; tests may add to its store."""
-    made = builds.once(tmp_path_factory, "delivered", builds.make_delivered)
+    made = builds.once(
+        tmp_path_factory,
+        "delivered",
+        lambda folder: builds.make_delivered(folder, written["delivery"]),
+    )
     assert made["code"] == 0, made["errors"]
     return made
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import filecmp
 import hashlib
 import io
 import re
 import unicodedata
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -28,9 +30,11 @@ SEEDS = PROJECT / "seeds"
 SEEDS_TRUTH = PROJECT / "tests" / "oracle" / "seeds_truth"
 
 
-@pytest.fixture(autouse=True)
-def _in_project(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DLM_PROJECT", str(PROJECT))
+@pytest.fixture(autouse=True, scope="module")
+def _in_project() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DLM_PROJECT", str(PROJECT))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +58,16 @@ def seeds_read_back() -> Tables:
 @pytest.fixture(scope="module")
 def other_trial(sites: pd.DataFrame) -> Tables:
     return draw_trial(3, 2, sites, lambda message: None)
+
+
+@pytest.fixture(scope="module")
+def derived(other_trial: Tables) -> truth.Derived:
+    return truth.derive(other_trial)
+
+
+@pytest.fixture(scope="module")
+def endpoints(derived: truth.Derived) -> dict[str, str]:
+    return figures(truth.endpoints(derived))
 
 
 # ---------- reading raw files back, independently of how they were written
@@ -162,10 +176,9 @@ def figures(frame: pd.DataFrame) -> dict[str, str]:
 # ---------- the seeds
 
 
-def test_seeds_are_what_the_generator_writes(tmp_path: Path) -> None:
-    out = tmp_path / "seeds"
-    write_trial(1527, 1, out, "seeds", "few", truth_folder=tmp_path / "truth")
-    for folder, committed in ((out, SEEDS), (tmp_path / "truth", SEEDS_TRUTH)):
+def test_seeds_are_what_the_generator_writes(written: dict[str, str]) -> None:
+    for name, committed in (("seeds", SEEDS), ("truth", SEEDS_TRUTH)):
+        folder = Path(written[name])
         names = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
         _, differ, absent = filecmp.cmpfiles(folder, committed, names, shallow=False)
         assert not differ, "run: dlm synth --seed 1527 --as seeds --out seeds --faults few"
@@ -306,28 +319,34 @@ def test_column_types_of_the_seeds_follow_the_contracts(source: str) -> None:
 # ---------- deliveries
 
 
-def test_same_arguments_write_the_same_bytes(tmp_path: Path) -> None:
-    for name in ("first", "second"):
-        write_trial(7, 1, tmp_path / name, "delivery", "few")
+@pytest.fixture(scope="module")
+def delivery(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An ordinary trial."""
+    folder = tmp_path_factory.mktemp("ordinary") / "delivery"
+    write_trial(7, 1, folder, "delivery", "few")
+    return folder
+
+
+def test_same_arguments_write_the_same_bytes(delivery: Path, tmp_path: Path) -> None:
+    write_trial(7, 1, tmp_path, "delivery", "few")
     digests = [
         {
-            str(path.relative_to(tmp_path / name)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted((tmp_path / name).rglob("*.csv"))
+            str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(folder.rglob("*.csv"))
         }
-        for name in ("first", "second")
+        for folder in (delivery, tmp_path)
     ]
     assert digests[0] == digests[1]
     assert len(digests[0]) == 16 + 2 + 1 + 2
 
 
-def test_a_delivery_is_taken_by_the_strict_loader(tmp_path: Path) -> None:
-    write_trial(7, 1, tmp_path / "delivery", "delivery", "few")
-    is_new = receive(tmp_path / "delivery", tmp_path / "state", date(2025, 1, 1)).new
+def test_a_delivery_is_taken_by_the_strict_loader(delivery: Path, tmp_path: Path) -> None:
+    is_new = receive(delivery, tmp_path / "state", date(2025, 1, 1)).new
     assert is_new
-    with (tmp_path / "delivery" / "manifest.csv").open(encoding="utf-8", newline="") as handle:
+    with (delivery / "manifest.csv").open(encoding="utf-8", newline="") as handle:
         listed = list(csv.DictReader(handle))
     assert all("synthetic" in row["sender"] for row in listed)
-    raw = (tmp_path / "delivery" / "jcog" / "registration.csv").read_bytes()
+    raw = (delivery / "jcog" / "registration.csv").read_bytes()
     assert raw.decode("cp932").startswith("症例番号")
 
 
@@ -358,11 +377,13 @@ def test_what_a_delivery_says_is_its_truth(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("faults, kinds", [("few", FEW), ("all", FAULT_KINDS)])
-def test_several_plant_each_kind_once(
-    other_trial: Tables, faults: str, kinds: tuple[str, ...]
+def test_several_plant_each_kind_once_and_leave_the_clean_trial_as_it_is(
+    other_trial: Tables, derived: truth.Derived, faults: str, kinds: tuple[str, ...]
 ) -> None:
-    derived = truth.derive(other_trial)
+    before = copy.deepcopy((other_trial, derived))
     _, found = plant(other_trial, derived, 3, faults)
+    for now, was in zip(all_tables(other_trial, derived), all_tables(*before), strict=True):
+        pd.testing.assert_frame_equal(now, was)
     assert {finding.kind for finding in found} == set(kinds)
     main = [finding for finding in found if finding.planted == "yes"]
     assert {finding.source for finding in main} == {"eortc", "jcog", "us"}
@@ -371,9 +392,14 @@ def test_several_plant_each_kind_once(
     assert len(hosts) == len({patient_id for _, patient_id in hosts}) == len(kinds)
 
 
+def all_tables(tables: Tables, derived: truth.Derived) -> list[pd.DataFrame]:
+    return [*tables.values(), derived.patients, derived.lesions]
+
+
 @pytest.mark.parametrize("kind", FAULT_KINDS)
-def test_a_fault_touches_no_endpoint(other_trial: Tables, kind: str) -> None:
-    derived = truth.derive(other_trial)
+def test_a_fault_touches_no_endpoint(
+    other_trial: Tables, derived: truth.Derived, endpoints: dict[str, str], kind: str
+) -> None:
     faulty, found = plant(other_trial, derived, 5, kind)
     assert {finding.kind for finding in found} == {kind}
     assert {finding.planted for finding in found} <= {"yes", "follows"}
@@ -386,21 +412,22 @@ def test_a_fault_touches_no_endpoint(other_trial: Tables, kind: str) -> None:
         assert kind not in FEW
         return
     kept = figures(truth.endpoints(truth.derive(registered(faulty))))
-    before = figures(truth.endpoints(derived))
     # A patient of a site that takes no part counts as registered, at no site.
-    assert kept | {"flow.sites": "21"} == before
+    assert kept | {"flow.sites": "21"} == endpoints
 
 
-def test_unknown_fault_is_refused(other_trial: Tables) -> None:
+def test_unknown_fault_is_refused(other_trial: Tables, derived: truth.Derived) -> None:
     with pytest.raises(ValueError, match="unknown fault"):
-        plant(other_trial, truth.derive(other_trial), 3, "gremlins")
+        plant(other_trial, derived, 3, "gremlins")
 
 
 # ---------- an ordinary draw
 
 
-def test_an_ordinary_draw_gives_stewards_something_to_ask(other_trial: Tables) -> None:
-    found = all_findings(other_trial, truth.derive(other_trial), [])
+def test_an_ordinary_draw_gives_stewards_something_to_ask(
+    other_trial: Tables, derived: truth.Derived
+) -> None:
+    found = all_findings(other_trial, derived, [])
     assert set(found["planted"]) == {"no"}
     assert {"RD13", "GN09", "PT10", "GN05", "RD18", "LE08", "FU05"} <= set(found["rule_id"])
 
@@ -419,8 +446,8 @@ def test_lesions_of_one_patient_are_alike(sites: pd.DataFrame) -> None:
     assert 0.05 < (between - within) / (between + (size - 1) * within) < 0.6
 
 
-def test_dates_of_a_trial_are_in_order(other_trial: Tables) -> None:
-    tables, patients = other_trial, truth.derive(other_trial).patients
+def test_dates_of_a_trial_are_in_order(other_trial: Tables, derived: truth.Derived) -> None:
+    tables, patients = other_trial, derived.patients
     assert (patients["consent_date"] <= patients["registration_date"]).all()
     assert (patients["chemo_end_date"] >= patients["chemo_start_date"]).all()
     operated = patients[patients["is_operated"]]
