@@ -26,8 +26,12 @@ def words(made: Sheet) -> str:
     return "\n".join(text.get_text() for text in made.figure.findobj(Text))
 
 
-def test_each_figure_is_an_svg_and_a_png(tmp_path: Path) -> None:
-    drawn = figures.draw_all(fake_warehouse(), tmp_path, STAMP)
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return figures.draw_all(fake_warehouse(), tmp_path_factory.mktemp("figures"), STAMP)
+
+
+def test_each_figure_is_an_svg_and_a_png(drawn: list[Path]) -> None:
     assert [path.name for path in drawn] == [
         f"{name}.{form}" for name in figures.NAMES for form in ("svg", "png")
     ]
@@ -38,10 +42,9 @@ def test_each_figure_is_an_svg_and_a_png(tmp_path: Path) -> None:
             assert millimetres == pytest.approx(180, abs=0.1)
 
 
-def test_two_runs_write_the_same_bytes(tmp_path: Path) -> None:
-    first = figures.draw_all(fake_warehouse(), tmp_path / "first", STAMP)
-    second = figures.draw_all(fake_warehouse(), tmp_path / "second", STAMP)
-    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+def test_two_runs_write_the_same_bytes(drawn: list[Path], tmp_path: Path) -> None:
+    again = figures.draw_all(fake_warehouse(), tmp_path, STAMP)
+    assert [path.read_bytes() for path in again] == [path.read_bytes() for path in drawn]
 
 
 def test_every_figure_says_where_it_comes_from() -> None:

@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import browser
+import builds
 import duckdb
 import offline
 import pytest
 
 from dlm.build import _refuse_broken
 from dlm.engine import SIDE_SHARE
-from dlm.errors import BlockedError, DlmError
+from dlm.errors import BlockedError
 from dlm.quality.checks import CheckResult, CheckRun, check_suites, run_expectations
 from dlm.quality.page import write_page
 from dlm.quality.suites import Expectation, Suite, load_suites
 from dlm.stamp import Stamp
-from dlm.workers import Worker
 
 STAMP = Stamp(
     synthetic=True,
@@ -36,12 +36,13 @@ STAMP = Stamp(
 )
 
 
-def trial(database: str) -> duckdb.DuckDBPyConnection:
-    """What the expectations look at of a plain build, in memory: the first sites of each source."""
-    connection = duckdb.connect()
+def make_first_sites(folder: Path, plain_build: str) -> dict[str, str]:
+    """What the expectations look at of a plain build, of the first sites of each source."""
+    database = folder / "first_sites.duckdb"
+    connection = duckdb.connect(str(database))
     # DuckDB 1.5 finds what a view is made of under the name of its file alone.
-    built = Path(database).stem
-    connection.execute(f"attach '{database}' as {built} (read_only)")
+    built = Path(plain_build).stem
+    connection.execute(f"attach '{plain_build}' as {built} (read_only)")
     tables = connection.execute(
         "select table_schema, table_name from information_schema.tables "
         f"where table_catalog = '{built}' and (table_schema in ('staging', 'core') "
@@ -56,13 +57,33 @@ def trial(database: str) -> duckdb.DuckDBPyConnection:
                 f"create or replace table {schema}.{table} as "
                 f"from {schema}.{table} where regexp_matches(patient_id, '0[1-3]-')"
             )
-    connection.execute(f"detach {built}")
+    connection.close()
+    return {"database": str(database)}
+
+
+@pytest.fixture(scope="module")
+def first_sites(plain_build: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The database of the first sites, made once for all that copy it."""
+    made = builds.once(
+        tmp_path_factory,
+        "first_sites",
+        lambda folder: make_first_sites(folder, plain_build["database"]),
+    )
+    return str(made["database"])
+
+
+def in_memory(database: str) -> duckdb.DuckDBPyConnection:
+    """A copy that a test may spoil."""
+    connection = duckdb.connect()
+    connection.execute(f"attach '{database}' as copied (read_only)")
+    connection.execute("copy from database copied to memory")
+    connection.execute("detach copied")
     return connection
 
 
 @pytest.fixture
-def seeds(plain_build: dict[str, Any]) -> duckdb.DuckDBPyConnection:
-    return trial(plain_build["database"])
+def seeds(first_sites: str) -> duckdb.DuckDBPyConnection:
+    return in_memory(first_sites)
 
 
 @pytest.fixture
@@ -127,7 +148,7 @@ def test_no_expectation_is_made_twice(seeds: duckdb.DuckDBPyConnection) -> None:
 
 
 def test_each_expectation_finds_what_violates_it(
-    seeds: duckdb.DuckDBPyConnection, tmp_path: Path, no_network: None
+    seeds: duckdb.DuckDBPyConnection, no_network: None
 ) -> None:
     """Each expectation has a record of its own spoilt, in the tables of one source and in core."""
     suites = [
@@ -135,8 +156,8 @@ def test_each_expectation_finds_what_violates_it(
         for suite in load_suites(seeds)
         if "_jcog__" not in suite.table and "_us__" not in suite.table
     ]
-    before = run_expectations(seeds, tmp_path, suites=suites).results
-    assert {result.status for result in before} == {"pass", "warn"}
+    before, _ = check_suites(seeds, suites)
+    assert {result.status for result in before.results} == {"pass", "warn"}
     keys = {}
     for suite in suites:
         for row, item in enumerate(suite.expectations):
@@ -325,8 +346,10 @@ def test_an_expectation_that_does_not_exist_is_an_error(seeds: duckdb.DuckDBPyCo
 # What people look at
 
 
-def faulty_trial(database: str) -> duckdb.DuckDBPyConnection:
-    connection = trial(database)
+@pytest.fixture(scope="module")
+def faulty(first_sites: str) -> duckdb.DuckDBPyConnection:
+    """A trial with something to tell stewards in every list."""
+    connection = in_memory(first_sites)
     connection.execute(
         """
         update staging.stg_eortc__lesion set segment = '<img src=x onerror=alert(1)>'
@@ -358,11 +381,6 @@ def write_pages(connection: duckdb.DuckDBPyConnection, out: Path) -> CheckRun:
 
 
 @pytest.fixture(scope="module")
-def faulty(plain_build: dict[str, Any]) -> duckdb.DuckDBPyConnection:
-    return faulty_trial(plain_build["database"])
-
-
-@pytest.fixture(scope="module")
 def pages(faulty: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pages of the faulty trial, with the neighbours that a build writes beside them."""
     build = tmp_path_factory.mktemp("build")
@@ -381,7 +399,7 @@ def test_pages_load_nothing_from_elsewhere_and_all_their_links_lead_somewhere(
 
 
 def test_two_runs_give_the_same_files(
-    faulty: duckdb.DuckDBPyConnection, pages: Path, tmp_path: Path
+    faulty: duckdb.DuckDBPyConnection, pages: Path, tmp_path: Path, no_network: None
 ) -> None:
     write_pages(faulty, tmp_path)
     files = [str(path.relative_to(pages)) for path in pages.rglob("*") if path.is_file()]
@@ -478,10 +496,9 @@ def test_collected_data_are_not_called_synthetic(
 
 
 def test_the_worker_answers_in_one_line_each_and_ends_with_its_input(
-    tmp_path: Path, plain_build: dict[str, Any]
+    tmp_path: Path, faulty: duckdb.DuckDBPyConnection
 ) -> None:
     database = tmp_path / "work.duckdb"
-    faulty = faulty_trial(plain_build["database"])
     faulty.execute(f"attach '{database}' as work")
     faulty.execute("copy from database memory to work")
     faulty.execute("detach work")
@@ -532,24 +549,3 @@ def test_a_broken_expectation_stops_a_build_unless_a_query_answers_for_it(
     with pytest.raises(BlockedError, match=rf"{rule} broke\nhave the records they name corrected"):
         _refuse_broken(checks, work, lambda: kept.append("findings"))
     assert kept == ["findings"]
-
-
-def test_a_failing_worker_stops_the_build_also_after_a_rest(tmp_path: Path) -> None:
-    request = {
-        "database": "nowhere",
-        "memory": SIDE_SHARE,
-        "out": str(tmp_path),
-        "stamp": dataclasses.asdict(STAMP),
-    }
-    with Worker("dlm.quality.worker") as worker:
-        worker.ask(request)
-        with pytest.raises(DlmError, match="nowhere"):
-            worker.answer()
-        first = worker._process
-        worker.rest()
-        assert first is not None
-        assert first.poll() is not None
-        worker.ask(request)
-        assert worker._process is not first
-        with pytest.raises(DlmError, match="nowhere"):
-            worker.answer()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
@@ -205,13 +206,18 @@ def random_trial(seed: int, size: int, n_groups: int) -> pd.DataFrame:
     )
 
 
-@pytest.mark.parametrize(("seed", "size"), [(1, 45), (2, 200), (3, 3000)])
-def test_curves_are_those_of_lifelines(seed: int, size: int) -> None:
-    subjects = random_trial(seed, size, 2)
-    found = estimate(subjects)
-    for group, members in subjects.groupby("grp"):
+def side_by_side(trials: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Trials as datasets 0, 1, ... of one run of the macros: to plan it takes most of its time."""
+    return pd.concat([trial.assign(dataset=str(number)) for number, trial in enumerate(trials)])
+
+
+def test_curves_are_those_of_lifelines() -> None:
+    trials = (random_trial(seed, size, 2) for seed, size in ((1, 45), (2, 200), (3, 3000)))
+    subjects = side_by_side(trials)
+    curves = estimate(subjects).curve
+    for (trial, group), members in subjects.groupby(["dataset", "grp"]):
         fitter = KaplanMeierFitter().fit(members["time"], members["event"])
-        curve = chosen(found.curve, str(group), "log-log")
+        curve = chosen(curves[curves["dataset"] == trial], group, "log-log")
         np.testing.assert_allclose(
             curve["survival"], fitter.predict(curve["time_value"]), rtol=0, atol=1e-9
         )
@@ -220,14 +226,18 @@ def test_curves_are_those_of_lifelines(seed: int, size: int) -> None:
         np.testing.assert_allclose(inside[["ci_lower", "ci_upper"]], bounds, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("n_groups", [2, 3, 6])
-def test_log_rank_is_that_of_lifelines(n_groups: int) -> None:
-    subjects = random_trial(10 + n_groups, 300, n_groups)
-    found = estimate(subjects).log_rank.iloc[0]
-    expected = multivariate_logrank_test(subjects["time"], subjects["grp"], subjects["event"])
-    assert found["logrank_chi2"] == pytest.approx(expected.test_statistic, rel=1e-9)
-    assert found["p_value"] == pytest.approx(expected.p_value, rel=1e-9)
-    assert found["df"] == n_groups - 1
+def test_log_rank_is_that_of_lifelines() -> None:
+    sizes = [2, 3, 6]
+    subjects = side_by_side(random_trial(10 + n_groups, 300, n_groups) for n_groups in sizes)
+    found = estimate(subjects).log_rank.set_index("dataset")
+    assert found["df"].tolist() == [n_groups - 1 for n_groups in sizes]
+    for trial, own in subjects.groupby("dataset"):
+        expected = multivariate_logrank_test(own["time"], own["grp"], own["event"])
+        for column, by_lifelines in (
+            ("logrank_chi2", expected.test_statistic),
+            ("p_value", expected.p_value),
+        ):
+            assert found.loc[trial, column] == pytest.approx(by_lifelines, rel=1e-9), trial
 
 
 def efron_score(subjects: pd.DataFrame, beta: float) -> tuple[float, float]:
@@ -248,15 +258,19 @@ def efron_score(subjects: pd.DataFrame, beta: float) -> tuple[float, float]:
     return score, information
 
 
-@pytest.mark.parametrize("seed", range(20, 28))
-def test_cox_solves_efrons_equation(seed: int) -> None:
-    subjects = random_trial(seed, 30 + 10 * (seed % 5), 2)
-    found = estimate(subjects).cox.iloc[0]
-    root = optimize.brentq(
-        lambda beta: efron_score(subjects, beta)[0], -12, 12, xtol=1e-14, rtol=1e-14
-    )
-    assert found["log_hazard_ratio"] == pytest.approx(root, rel=1e-9, abs=1e-12)
-    assert found["std_err"] == pytest.approx(efron_score(subjects, root)[1] ** -0.5, rel=1e-9)
+def test_cox_solves_efrons_equation() -> None:
+    trials = [random_trial(seed, 30 + 10 * (seed % 5), 2) for seed in range(20, 28)]
+    found = estimate(side_by_side(trials)).cox.set_index("dataset")
+    for number, subjects in enumerate(trials):
+        cox = found.loc[str(number)]
+
+        def score(beta: float, subjects: pd.DataFrame = subjects) -> float:
+            return efron_score(subjects, beta)[0]
+
+        root = optimize.brentq(score, -12, 12, xtol=1e-14, rtol=1e-14)
+        assert cox["log_hazard_ratio"] == pytest.approx(root, rel=1e-9, abs=1e-12), number
+        std_err = efron_score(subjects, root)[1] ** -0.5
+        assert cox["std_err"] == pytest.approx(std_err, rel=1e-9), number
 
 
 def test_cox_reaches_a_distant_ratio() -> None:
@@ -365,9 +379,8 @@ def test_no_interval_where_there_is_none() -> None:
     assert log["std_err"].isna().tolist() == [False, False, True]
 
 
-@pytest.mark.parametrize(
-    ("times", "events", "median"),
-    [
+def test_median() -> None:
+    cases = [
         ([2, 4, 6, 8], [1, 1, 1, 1], 5.0),  # level at one half from 4 to 6
         ([2, 4, 6, 8], [1, 1, 0, 0], 6.0),  # and to the last time, without another event
         ([2, 4, 6, 8], [1, 0, 0, 0], np.nan),
@@ -376,11 +389,11 @@ def test_no_interval_where_there_is_none() -> None:
         ([7], [0], np.nan),
         # 0.5 by way of factors that round: 9/10 * 8/9 * ... * 5/6
         ([*range(1, 11)], [1] * 10, 5.5),
-    ],
-)
-def test_median(times: list[int], events: list[int], median: float) -> None:
-    found = estimate(subjects_of("x", times, events)).quantiles
-    np.testing.assert_array_equal(found["quantile"], [median, median])
+    ]
+    subjects = side_by_side(subjects_of("x", times, events) for times, events, _ in cases)
+    found = estimate(subjects).quantiles.sort_values("dataset")
+    medians = [median for *_, median in cases for _ in ("log", "log-log")]
+    np.testing.assert_array_equal(found["quantile"], medians)
 
 
 def test_one_subject_and_no_event() -> None:
@@ -430,10 +443,9 @@ def test_one_group_has_no_comparison() -> None:
 # ------------------------------------------------------------------------- dlm.survival
 
 
-@pytest.fixture
-def small_warehouse() -> duckdb.DuckDBPyConnection:
-    """The marts that dlm.survival reads, with curves made by the macros."""
-    connection = duckdb.connect()
+@pytest.fixture(scope="module")
+def small_trial() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Patients of a trial, and their curves made by the macros."""
     rows = random_trial(5, 60, 2)
     groups = {"0": "all_resected", "1": "some_left"}
     patients = pd.DataFrame(
@@ -455,7 +467,14 @@ def small_warehouse() -> duckdb.DuckDBPyConnection:
             ),
         ]
     )
-    curve = estimate(subjects).curve
+    return patients, estimate(subjects).curve
+
+
+@pytest.fixture
+def small_warehouse(small_trial: tuple[pd.DataFrame, pd.DataFrame]) -> duckdb.DuckDBPyConnection:
+    """The marts that dlm.survival reads."""
+    patients, curve = small_trial
+    connection = duckdb.connect()
     connection.execute("create schema marts")
     connection.register("patients", patients)
     connection.execute("create table marts.time_to_event as from patients")
