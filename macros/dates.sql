@@ -186,6 +186,14 @@ Earliest day that ISO text, perhaps cut short, can mean; null outside the calend
     end
 {%- endmacro %}
 
+{#- Whether a date is one of the days that stand for a month or a year (decision 11). -#}
+{% macro stands_for_a_period(date) -%}
+    (
+        extract(day from {{ date }}) = 15
+        or (extract(month from {{ date }}) = 7 and extract(day from {{ date }}) = 1)
+    )
+{%- endmacro %}
+
 {#- How much of it is known: day, month or year; null when it is no date. -#}
 {% macro precision_of(iso) -%}
     case

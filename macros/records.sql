@@ -108,15 +108,28 @@ A column that goes with a date, replaced by the cut-off (or `cap`) where the dat
 {%- endmacro %}
 
 
+{#- Number of a finding's visit, as it was written where it is no number; null where it is blank. -#}
+{% macro visit_as_told(relation='') -%}
+    coalesce(
+        cast({{ relation }}visit_no as string),
+        nullif(split_part({{ relation }}record_key, '|', 2), '')
+    )
+{%- endmacro %}
+
+
 {#-
-Natural key of a finding as people cite it: JP07-012|visit 3, with the lesion where it is about one.
+Natural key of a finding as people cite it: JP07-012|visit 3, with the lesion where it is about one,
+as it was written where it is no number.
 -#}
 {% macro finding_reference(relation='') -%}
     concat_ws(
         '|',
         {{ relation }}patient_id,
-        'visit ' || cast({{ relation }}visit_no as string),
-        {{ relation }}lesion_id
+        'visit ' || {{ visit_as_told(relation) | indent(8) }},
+        coalesce(
+            {{ relation }}lesion_id,
+            nullif(split_part({{ relation }}record_key, '|', 3), '')
+        )
     )
 {%- endmacro %}
 

@@ -1,6 +1,12 @@
 with
 
-findings as (select * from {{ ref('int_findings') }}),
+-- Visits whose number cannot be read are told apart by what was written.
+findings as (
+    select
+        *,
+        {{ visit_as_told() | indent(8) }} as visit
+    from {{ ref('int_findings') }}
+),
 
 operations as (select * from {{ ref('int_operations') }}),
 
@@ -11,7 +17,8 @@ visits as (
     select
         patient_key,
         patient_id,
-        visit_no,
+        visit,
+        max(visit_no) as visit_no,
         max(visit_date) as visit_date,
         max(imaging_date) as imaging_date,
         -- "dead" outlives "alive" where findings of one visit differ.
@@ -19,33 +26,33 @@ visits as (
         max(case when is_recurrence then 1 else 0 end) = 1 as has_recurrence,
         min(case when is_recurrence then recurrence_date end) as recurrence_date
     from findings
-    group by patient_key, patient_id, visit_no
+    group by patient_key, patient_id, visit
 ),
 
 -- Few visits tell of a recurrence; to gather texts for every visit would fill the memory.
 recurrences as (
     select
         patient_id,
-        visit_no,
+        visit,
         {{ sorted_texts('recurrence_place') }} as recurrence_places
     from findings
     where is_recurrence
-    group by patient_id, visit_no
+    group by patient_id, visit
 ),
 
 lesions_told as (
     select
         patient_id,
-        visit_no,
+        visit,
         count(distinct case when is_regrowth then lesion_id end) as n_regrown,
         count(distinct case when later_treatment is not null then lesion_id end) as n_treated_later
     from findings
     where is_regrowth or later_treatment is not null
-    group by patient_id, visit_no
+    group by patient_id, visit
 )
 
 select
-    {{ key_of(['visits.patient_id', 'visits.visit_no']) }} as followup_key,
+    {{ key_of(['visits.patient_id', 'visits.visit']) }} as followup_key,
     visits.patient_key,
     visits.patient_id,
     registrations.site_id,
@@ -63,10 +70,10 @@ from visits
 left join recurrences
     on
         visits.patient_id = recurrences.patient_id
-        and visits.visit_no is not distinct from recurrences.visit_no
+        and visits.visit is not distinct from recurrences.visit
 left join lesions_told
     on
         visits.patient_id = lesions_told.patient_id
-        and visits.visit_no is not distinct from lesions_told.visit_no
+        and visits.visit is not distinct from lesions_told.visit
 left join operations on visits.patient_id = operations.patient_id
 left join registrations on visits.patient_id = registrations.patient_id

@@ -44,7 +44,8 @@ select
         as later_resection_date,
     min(case when treatments.treatment = 'resected' then treatments.treatment_date_lower end)
         as later_resection_date_lower,
-    min(treatments.treatment_date) as first_treatment_date
+    min(treatments.treatment_date) as first_treatment_date,
+    max(case when treatments.treatment_date is null then 1 else 0 end) = 1 as has_undated_treatment
 from left_lesions
 inner join treatments on left_lesions.lesion_id = treatments.lesion_id
 group by left_lesions.lesion_id

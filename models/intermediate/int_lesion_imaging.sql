@@ -59,7 +59,8 @@ joined as (
         {{ name }}.exam_date as {{ name }}_read_date,
         {{ name }}.conditions_met as {{ name }}_conditions_met,
         {%- endfor %}
-        operations.first_surgery_date
+        operations.first_surgery_date,
+        operations.first_surgery_date_upper
     from lesions
     left join registrations on lesions.patient_id = registrations.patient_id
     left join operations on lesions.patient_id = operations.patient_id
@@ -73,10 +74,17 @@ joined as (
 timed as (
     select
         *,
-        -- An exam whose stand-in day falls after the first stage was taken before it all the same.
+        -- An exam before the first stage may be said to be after it by a day that stands for a month
+        -- or year, its own or the operation's. Any other exam after it is none to be accepted.
         {%- for name in ['ct', 'mri'] %}
         case
-            when {{ name }}_read_date > first_surgery_date then 0
+            when
+                {{ name }}_read_date > first_surgery_date
+                and (
+                    {{ name }}_read_date <= first_surgery_date_upper
+                    or {{ stands_for_a_period(name ~ '_read_date') }}
+                )
+                then 0
             else {{ days_between(name ~ '_read_date', 'first_surgery_date') }}
         end as {{ name }}_days_before_surgery{{ ',' if not loop.last }}
         {%- endfor %}

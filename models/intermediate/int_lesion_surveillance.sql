@@ -83,15 +83,17 @@ watched as (
         operations.surgery_date_lower,
         operations.surgery_date_upper,
         left_per_patient.n_left,
-        later_treatments.first_treatment_date
+        later_treatments.first_treatment_date,
+        coalesce(later_treatments.has_undated_treatment, false) as has_undated_treatment
     from left_lesions
     inner join operations on left_lesions.patient_id = operations.patient_id
     inner join left_per_patient on left_lesions.patient_id = left_per_patient.patient_id
     left join later_treatments on left_lesions.lesion_id = later_treatments.lesion_id
 ),
 
--- Once the spot has been treated, clean images of it say nothing about the lesion that was left. An
--- image settles it when it cannot have been taken before the limit.
+-- Once the spot has been treated, clean images of it say nothing about the lesion that was left;
+-- treated on a day unknown, none does. An image settles it when it cannot have been taken before the
+-- limit.
 imaged as (
     select
         watched.lesion_id,
@@ -107,8 +109,11 @@ imaged as (
     from watched
     inner join exam_days on watched.patient_id = exam_days.patient_id
     where
-        watched.first_treatment_date is null
-        or exam_days.imaging_date <= watched.first_treatment_date
+        not watched.has_undated_treatment
+        and (
+            watched.first_treatment_date is null
+            or exam_days.imaging_date <= watched.first_treatment_date
+        )
     group by watched.lesion_id
 )
 

@@ -24,7 +24,7 @@ excluded as (
     'fct_lesion': key_of(['lesion_id']),
     'fct_read': key_of(['record_key']),
     'fct_surgery': key_of(['record_key']),
-    'fct_followup': key_of(['patient_id', 'visit_no']),
+    'fct_followup': key_of(['patient_id', visit_as_told()]),
 }[table] %}
 
 {{ form }}_staged as (
