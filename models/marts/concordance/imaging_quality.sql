@@ -14,13 +14,8 @@ lesions as (
     where is_baseline_lesion and is_operated
 ),
 
-accepted_ultrasound as (
-    select
-        lesion_id,
-        modality,
-        conditions_met
-    from {{ ref('fct_read') }}
-    where timepoint = 'intraop' and is_accepted
+accepted_exams as (
+    select * from {{ ref('int_lesion_imaging') }}
 ),
 
 reader_pairs as (
@@ -66,13 +61,10 @@ expected_exams as (
             lesions.site_id,
             '{{ modality }}' as modality,
             lesions.{{ modality | lower }}_verdict as verdict,
-            accepted_ultrasound.conditions_met,
+            accepted_exams.{{ modality | lower }}_conditions_met as conditions_met,
             true as in_time
         from lesions
-        left join accepted_ultrasound
-            on
-                lesions.lesion_id = accepted_ultrasound.lesion_id
-                and accepted_ultrasound.modality = '{{ modality }}'
+        left join accepted_exams on lesions.lesion_id = accepted_exams.lesion_id
     {% endfor %}
 ),
 
