@@ -216,7 +216,8 @@ def _line(
 
 def _of_overhead(found: list[Found]) -> Iterator[Line]:
     seconds = found[0]["seconds"]
-    yield _line("overhead", "dlm build", seconds["dlm build"], "dbt build", seconds["dbt build"])
+    for peer in [name for name in seconds if name != "dlm build"]:
+        yield _line("overhead", "dlm build", seconds["dlm build"], peer, seconds[peer])
 
 
 def _of_load(found: list[Found]) -> Iterator[Line]:
