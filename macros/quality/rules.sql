@@ -69,6 +69,18 @@ in a form whose records are too many to be written down so is judged where it is
 {%- endmacro %}
 
 
+{#- Ids of the rules that look at records of forms as they were delivered, each once. -#}
+{% macro rules_of_forms() -%}
+    {%- set found = {} -%}
+    {%- for input in rule_inputs() if input.name in form_names() -%}
+        {%- for rule in input.rules -%}
+            {%- do found.update({rule.id: true}) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(found.keys() | list) }}
+{%- endmacro %}
+
+
 {#- The input of that name. -#}
 {% macro rule_input(name) -%}
     {{ return(rule_inputs() | selectattr('name', 'equalto', name) | first) }}
@@ -398,7 +410,8 @@ Rules of a judged input that are not about every record, each with a power of tw
 
 {#-
 CTE <name>_records: the rows of an input, those whose key is not their own flagged for rules that
-say a key is unique. Keys are counted by grouping, which scales; a window over every row does not.
+say a key is unique. Keys are counted by a short hash, and those whose hash is not their own by
+themselves: a registry's keys as text would fill the memory, as would a window over every row.
 -#}
 {% macro input_records(input) -%}
     {%- set uniques = [] -%}
@@ -408,11 +421,18 @@ say a key is unique. Keys are counted by grouping, which scales; a window over e
         {%- endfor -%}
     {%- endfor -%}
 {%- for rule, check in uniques %}
+{%- set key_hash = short_hash(check.columns) %}
 {{ input.name }}_{{ rule.id | lower }} as (
     select {{ check.columns | join(', ') }}
     from {{ ref(input.model) }}
     where
-        {{ rule_applies(rule) }}
+        {{ key_hash }} in (
+            select {{ key_hash }}
+            from {{ ref(input.model) }}
+            group by {{ key_hash }}
+            having count(*) > 1
+        )
+        and {{ rule_applies(rule) }}
         {%- for column in check.columns %}
         and {{ column }} is not null
         {%- endfor %}

@@ -58,7 +58,7 @@
         {
             'id': 'FU09',
             'applies': 'previous_visit_date is not null and visit_interval_days is not null',
-            'violated': days_between('previous_visit_date', 'visit_date')
+            'violated': days_between('previous_visit_date_upper', 'visit_date_lower')
                 ~ ' > ' ~ var('quality').visit_gap_factor ~ ' * visit_interval_days',
             'evidence': ['previous_visit_date', 'visit_date', 'visit_interval_days'],
             'column': 'visit_date',

@@ -61,6 +61,18 @@
 {%- endmacro %}
 
 
+{#- Whether a column of the key says nothing; a number that cannot be read has rule GN12. -#}
+{% macro is_left_blank(form, column) -%}
+    {%- set is_number = form_columns(form)
+        | selectattr('name', 'equalto', column)
+        | selectattr('type', 'equalto', 'integer') | list -%}
+    {{ return(
+        '(' ~ column ~ " is null and instr('; ' || coalesce(misformatted_numbers, ''), '; "
+        ~ column ~ "=') = 0)" if is_number else column ~ ' is null'
+    ) }}
+{%- endmacro %}
+
+
 {% macro general_rules(form) -%}
     {%- set dates = date_columns(form) -%}
     {%- set stand_ins = [] -%}
@@ -71,12 +83,11 @@
     {%- endfor -%}
     {%- set blank_keys = [] -%}
     {%- for column in required_keys(form) -%}
-        {%- do blank_keys.append(column ~ ' is null') -%}
+        {%- do blank_keys.append(is_left_blank(form, column)) -%}
     {%- endfor -%}
     {%- set rules = [
         {
             'id': 'GN02',
-            'applies': 'n_unreadable = 0',
             'violated': blank_keys | join(' or '),
             'evidence': required_keys(form),
             'column': required_keys(form)[-1],

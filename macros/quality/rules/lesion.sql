@@ -146,7 +146,7 @@ they look at its reads, its operation or its follow-up.
             'id': 'FU05',
             'applies': "is_dlm and disposition = 'left_in_place' and death_date is null",
             'violated': 'last_imaging_date is null or '
-                ~ days_between('day_zero', 'last_imaging_date')
+                ~ days_between('day_zero_lower', 'last_imaging_date_upper')
                 ~ ' < ' ~ limits.left_imaging_days,
             'evidence': ['disposition', 'day_zero', 'last_imaging_date'],
             'column': 'imaging_date',

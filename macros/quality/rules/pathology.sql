@@ -13,9 +13,9 @@
         {
             'id': 'PA02',
             'applies': 'pathology_date is not null and removal_date is not null',
-            'violated': 'pathology_date_upper < removal_date'
+            'violated': 'pathology_date_upper < removal_date_lower'
                 ~ ' or pathology_date_lower > '
-                ~ days_after('removal_date', limits.pathology_days),
+                ~ days_after('removal_date_upper', limits.pathology_days),
             'evidence': ['pathology_date', 'removal_date'],
             'column': 'pathology_date',
             'needs': ['pathology', 'surgery', 'disposition'],
@@ -49,7 +49,7 @@
         },
         {
             'id': 'PA07',
-            'applies': "viable_cells in ('yes', 'no')",
+            'applies': "viable_cells in ('yes', 'no') and coalesce(specimen_found, 'yes') <> 'no'",
             'violated': 'has_opposed_specimens',
             'evidence': ['specimen_id', 'viable_cells'],
             'column': 'viable_cells',

@@ -194,7 +194,7 @@ with the lesions. An exam that was not done is no read: most rules are about rea
         {
             'id': 'RD32',
             'when': {'verdict': ['visible', 'not_visible', 'not_evaluable']},
-            'applies': 'n_unreadable = 0',
+            'applies': 'misformatted_dates is null and impossible_dates is null',
             'violated': 'read_date is null',
             'evidence': ['modality', 'timepoint', 'verdict'],
             'column': 'read_date',

@@ -43,6 +43,7 @@ month or the year is known are compared by their bounds: what may be in order is
         },
         {
             'id': 'PT06',
+            'applies': 'n_baseline_lesions is not null',
             'violated': 'n_baseline_lesions = 0',
             'evidence': ['n_lesion_records', 'n_baseline_lesions'],
             'column': 'patient_id',
@@ -79,7 +80,7 @@ month or the year is known are compared by their bounds: what may be in order is
         },
         {
             'id': 'PT10',
-            'applies': 'n_lesions_declared is not null',
+            'applies': 'n_lesions_declared is not null and n_baseline_lesions is not null',
             'violated': 'n_lesions_declared <> n_baseline_lesions',
             'evidence': ['n_lesions_declared', 'n_baseline_lesions'],
             'column': 'n_lesions_declared',

@@ -16,16 +16,21 @@ stages as (
         patient_id,
         stage,
         min(surgery_date) as surgery_date,
+        min(surgery_date_lower) as surgery_date_lower,
+        max(surgery_date_upper) as surgery_date_upper,
         max(case when performed = 'yes' then 1 else 0 end) = 1 as is_performed
     from {{ ref('checked_surgery') }}
     group by patient_id, stage
 ),
 
 specimens as (
-    {{ staged_records('pathology', ['lesion_id', 'pathology_date']) }}
+    {{ staged_records('pathology', [
+        'lesion_id', 'pathology_date_lower', 'pathology_date_upper',
+    ]) }}
 ),
 
--- Specimens reported about the time of the stage; one without a date is not held against it.
+-- Specimens that may have been reported about the time of the stage: of dates of which a part is
+-- known the nearest days count, and one without a date is not held against it.
 specimens_in_time as (
     select
         told.record_key,
@@ -38,7 +43,9 @@ specimens_in_time as (
             and told.stage = stages.stage
     where
         coalesce(
-            abs({{ days_between('stages.surgery_date', 'specimens.pathology_date') }})
+            {{ days_between('stages.surgery_date_upper', 'specimens.pathology_date_lower') }}
+            <= {{ var('quality').specimen_due_days }}
+            and {{ days_between('specimens.pathology_date_upper', 'stages.surgery_date_lower') }}
             <= {{ var('quality').specimen_due_days }},
             true
         )
@@ -70,6 +77,8 @@ select
 
     ---------- beside its stage, specimens and reads
     stages.surgery_date,
+    stages.surgery_date_lower,
+    stages.surgery_date_upper,
     coalesce(stages.is_performed, false) as is_performed,
     resections.resected_at_stage,
     coalesce(specimens_in_time.n_specimens, 0) as n_specimens_in_time,

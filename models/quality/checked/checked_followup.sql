@@ -10,16 +10,19 @@ lesions as (select * from {{ ref('lesion_facts') }}),
 
 told as (
     {{ staged_records('followup', [
-        'patient_id', 'visit_no', 'visit_date', 'lesion_id', 'lesion_no', 'recurrence',
-        'recurrence_date', 'recurrence_place',
+        'patient_id', 'visit_no', 'visit_date', 'visit_date_upper', 'lesion_id', 'lesion_no',
+        'recurrence', 'recurrence_date', 'recurrence_place', 'record_key',
     ]) }}
 ),
 
+-- The first record of a visit stands for it, so that one missed is asked about once.
 visits as (
     select
         patient_id,
         visit_no,
-        min(visit_date) as visit_date
+        min(visit_date) as visit_date,
+        max(visit_date_upper) as visit_date_upper,
+        min(record_key) as record_key
     from told
     where visit_no is not null and visit_date is not null
     group by patient_id, visit_no
@@ -27,10 +30,11 @@ visits as (
 
 spaced_visits as (
     select
-        patient_id,
-        visit_no,
-        lag(visit_date) over (partition by patient_id order by visit_date, visit_no)
-            as previous_visit_date
+        record_key,
+        {%- for part in ['', '_upper'] %}
+        lag(visit_date{{ part }}) over (partition by patient_id order by visit_date, visit_no)
+            as previous_visit_date{{ part }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from visits
 ),
 
@@ -65,6 +69,7 @@ select
     patients.death_date,
     patients.death_date_upper,
     spaced_visits.previous_visit_date,
+    spaced_visits.previous_visit_date_upper,
     case
         when
             {{ days_between('patients.first_surgery_date', 'records.visit_date') }}
@@ -84,10 +89,7 @@ select
 from records
 left join patients on records.patient_id = patients.patient_id
 left join lesions on records.lesion_id = lesions.lesion_id
-left join spaced_visits
-    on
-        records.patient_id = spaced_visits.patient_id
-        and records.visit_no = spaced_visits.visit_no
+left join spaced_visits on records.record_key = spaced_visits.record_key
 left join places
     on
         records.lesion_id = places.lesion_id

@@ -92,7 +92,9 @@ select
     coalesce(lesions.n_actions, 0) as n_actions,
     lesions.disposition,
     lesions.day_zero,
+    lesions.day_zero_lower,
     patients.last_imaging_date,
+    patients.last_imaging_date_upper,
     patients.death_date
 from records
 left join patients on records.patient_id = patients.patient_id

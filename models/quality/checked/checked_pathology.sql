@@ -9,7 +9,9 @@ dispositions as (
     select
         lesion_id,
         specimen_id,
-        min(surgery_date) as surgery_date
+        min(surgery_date) as surgery_date,
+        min(surgery_date_lower) as surgery_date_lower,
+        max(surgery_date_upper) as surgery_date_upper
     from {{ ref('checked_disposition') }}
     where specimen_id is not null and surgery_date is not null
     group by lesion_id, specimen_id
@@ -26,7 +28,7 @@ reads as (
     {{ staged_records('read', ['lesion_id', 'timepoint', 'size_mm']) | indent(4) }}
 ),
 
--- The largest size at the last imaging before surgery; a lesion that was gone has none.
+-- The largest size of any imaging before surgery; a lesion that was gone has none.
 last_sizes as (
     select
         lesion_id,
@@ -56,6 +58,8 @@ select
     coalesce(
         dispositions.surgery_date, lesions.resection_date, lesions.later_resection_date
     ) as removal_date,
+    coalesce(dispositions.surgery_date_lower, lesions.removal_date_lower) as removal_date_lower,
+    coalesce(dispositions.surgery_date_upper, lesions.removal_date_upper) as removal_date_upper,
     coalesce(
         lesions.has_viable_specimen and lesions.has_nonviable_specimen
         and adjudicated.lesion_id is null,

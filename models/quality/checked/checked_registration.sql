@@ -40,7 +40,11 @@ select
     coalesce(sites_of_patients.n_sites > 1, false) as has_two_sites,
     sites_of_patients.sites_of_patient,
     coalesce(facts.n_lesion_records, 0) as n_lesion_records,
-    coalesce(baseline_lesions.n_baseline_lesions, 0) as n_baseline_lesions,
+    -- who registered after the cut-off has no lesions in the trial yet
+    case
+        when {{ within_cutoff('records.registration_date') }}
+            then coalesce(baseline_lesions.n_baseline_lesions, 0)
+    end as n_baseline_lesions,
     facts.first_surgery_date,
     facts.first_surgery_date_upper,
     least(

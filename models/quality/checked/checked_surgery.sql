@@ -63,7 +63,11 @@ at_odds as (
     where
         one.performed = 'yes' and other.performed = 'yes'
         and (
-            one.surgery_date = other.surgery_date
+            -- one day, where both say the day
+            (
+                one.surgery_date_lower = other.surgery_date_upper
+                and one.surgery_date_upper = other.surgery_date_lower
+            )
             or (one.stage < other.stage and one.surgery_date_lower > other.surgery_date_upper)
             or (one.stage > other.stage and one.surgery_date_upper < other.surgery_date_lower)
         )

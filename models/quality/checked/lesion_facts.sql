@@ -14,7 +14,10 @@ derived as (select * from {{ ref('fct_lesion') }}),
 operations as (select * from {{ ref('int_operations') }}),
 
 surgeries as (
-    {{ staged_records('surgery', ['patient_id', 'stage', 'performed', 'surgery_date']) }}
+    {{ staged_records('surgery', [
+        'patient_id', 'stage', 'performed', 'surgery_date', 'surgery_date_lower',
+        'surgery_date_upper',
+    ]) }}
 ),
 
 dispositions as (
@@ -23,13 +26,14 @@ dispositions as (
 
 visits as (
     {{ staged_records('followup', [
-        'lesion_id', 'visit_date', 'later_treatment', 'later_treatment_date',
+        'lesion_id', 'visit_date', 'visit_date_lower', 'visit_date_upper', 'later_treatment',
+        'later_treatment_date', 'later_treatment_date_lower', 'later_treatment_date_upper',
     ]) }}
 ),
 
 specimens as (
     {{ staged_records('pathology', [
-        'lesion_id', 'pathology_date_upper', 'viable_cells',
+        'lesion_id', 'pathology_date_upper', 'specimen_found', 'viable_cells',
     ]) }}
 ),
 
@@ -87,8 +91,10 @@ of_dispositions as (
         max(case when dispositions.action = 'resected' then 1 else 0 end) = 1 as was_resected,
         max(case when dispositions.action = 'ablated' then 1 else 0 end) = 1 as was_ablated,
         max(case when dispositions.action = 'left_in_place' then 1 else 0 end) = 1 as was_left,
-        max(case when dispositions.action = 'resected' then surgeries.surgery_date end)
-            as resection_date
+        {%- for part in ['', '_lower', '_upper'] %}
+        max(case when dispositions.action = 'resected' then surgeries.surgery_date{{ part }} end)
+            as resection_date{{ part }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from dispositions
     left join surgeries
         on
@@ -102,10 +108,21 @@ of_dispositions as (
 of_visits as (
     select
         lesion_id,
-        min(coalesce(later_treatment_date, visit_date)) as later_resection_date
+        {%- for part in ['', '_lower', '_upper'] %}
+        min(coalesce(later_treatment_date{{ part }}, visit_date{{ part }}))
+            as later_resection_date{{ part }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from visits
     where lesion_id is not null and later_treatment = 'resected'
     group by lesion_id
+),
+
+read_specimens as (
+    select
+        lesion_id,
+        pathology_date_upper,
+        {{ specimen_result() | indent(8) }} as specimen_result
+    from specimens
 ),
 
 of_specimens as (
@@ -113,9 +130,11 @@ of_specimens as (
         lesion_id,
         count(*) as n_specimens,
         min(pathology_date_upper) as first_pathology_date_upper,
-        max(case when viable_cells = 'yes' then 1 else 0 end) = 1 as has_viable_specimen,
-        max(case when viable_cells = 'no' then 1 else 0 end) = 1 as has_nonviable_specimen
-    from specimens
+        max(case when specimen_result = 'viable_cells' then 1 else 0 end) = 1
+            as has_viable_specimen,
+        max(case when specimen_result = 'no_viable_cells' then 1 else 0 end) = 1
+            as has_nonviable_specimen
+    from read_specimens
     where lesion_id is not null
     group by lesion_id
 ),
@@ -249,8 +268,13 @@ select
     coalesce(of_dispositions.was_ablated, false) as was_ablated,
     coalesce(of_dispositions.was_left, false) as was_left,
     of_dispositions.resection_date,
+    coalesce(of_dispositions.resection_date_lower, of_visits.later_resection_date_lower)
+        as removal_date_lower,
+    coalesce(of_dispositions.resection_date_upper, of_visits.later_resection_date_upper)
+        as removal_date_upper,
     derived.disposition,
     operations.surgery_date as day_zero,
+    operations.surgery_date_lower as day_zero_lower,
     coalesce(derived.was_resected_later, false) or of_visits.lesion_id is not null
         as was_resected_later,
     coalesce(derived.later_resection_date, of_visits.later_resection_date) as later_resection_date,

@@ -75,14 +75,21 @@ of_violations as (
     group by site_id
 ),
 
--- A record with several findings counts once, so that the rate is a share of records.
+-- A record with several findings counts once, so that the rate is a share of records; what is said
+-- of files, and of records no longer delivered, is of none.
 faulty_records as (
     select distinct
         site_id,
         form,
         record_key
     from violations
-    where form is not null and severity <> 'S4'
+    where
+        severity <> 'S4'
+        and rule_id in (
+            {%- for rule_id in rules_of_forms() %}
+            '{{ rule_id }}'{{ ',' if not loop.last }}
+            {%- endfor %}
+        )
 ),
 
 of_faulty_records as (

@@ -300,6 +300,9 @@ def _missed_visits(tables: Tables, derived: Derived) -> list[Finding]:
     interval = early.where(since <= LATER_VISITS_FROM_DAY, LATER_INTERVAL_DAYS)
     missed = visits[(gap > 1.5 * interval) & since.notna()][["patient_id", "visit_no"]]
     rows = frame.merge(missed, on=["patient_id", "visit_no"])
+    # The first record of a visit stands for it, in the order of keys, which are text.
+    rows = rows.iloc[rows["lesion_no"].astype("string").fillna("").argsort(kind="stable")]
+    rows = rows.drop_duplicates(["patient_id", "visit_no"])
     return _say("missed_visit", "FU09", "followup", rows, "visit_date", "visits too far apart")
 
 
