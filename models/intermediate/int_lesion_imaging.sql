@@ -74,8 +74,8 @@ joined as (
 timed as (
     select
         *,
-        -- An exam before the first stage may be said to be after it by a day that stands for a month
-        -- or year, its own or the operation's. Any other exam after it is none to be accepted.
+        -- A day that stands for a month or year, of the exam or of the operation, may put an exam
+        -- after the first stage that was before it. Any other exam after it is none to be accepted.
         {%- for name in ['ct', 'mri'] %}
         case
             when

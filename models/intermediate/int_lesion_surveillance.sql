@@ -92,8 +92,8 @@ watched as (
 ),
 
 -- Once the spot has been treated, clean images of it say nothing about the lesion that was left;
--- treated on a day unknown, none does. An image settles it when it cannot have been taken before the
--- limit.
+-- treated on a day unknown, it has none. An image settles it when it cannot have been taken before
+-- the limit.
 imaged as (
     select
         watched.lesion_id,

@@ -54,7 +54,7 @@ told as (
     left join sites on found.site_id = sites.site_id
 ),
 
--- Of records that share a key, differ and break a rule, one is told: core's, where it breaks it too.
+-- Of records that share a key and differ, one that breaks the rule is told: core's where it does.
 ranked as (
     select
         *,
