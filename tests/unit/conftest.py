@@ -26,11 +26,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what waits for the builds of deliveries, each of which follows from another.
+    """Begin with what takes minutes by itself, then with what waits for the builds of deliveries.
 
-    At the end they would leave the other processes with nothing to do.
+    Each of these builds follows from another. At the end both would leave the other processes with
+    nothing to do.
     """
-    items.sort(key=lambda item: "delivered" not in getattr(item, "fixturenames", ()))
+    items.sort(
+        key=lambda item: (
+            item.get_closest_marker("minutes") is None,
+            "delivered" not in getattr(item, "fixturenames", ()),
+        )
+    )
 
 
 @pytest.fixture(scope="session")

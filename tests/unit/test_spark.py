@@ -98,6 +98,7 @@ def test_a_build_on_spark_that_cannot_run_changes_nothing(
     assert not (tmp_path / "warehouse.duckdb").exists()
 
 
+@pytest.mark.minutes
 @pytest.mark.skipif(bool(spark.missing_parts()), reason=f"no Spark here: {spark.missing_parts()}")
 def test_spark_and_duckdb_make_equal_tables_of_the_seeds(
     published: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
