@@ -57,10 +57,10 @@ in a form whose records are too many to be written down so is judged where it is
 {%- endmacro %}
 
 
-{#- Ids of the rules that have a predicate, each once. -#}
-{% macro implemented_rules() -%}
+{#- Ids of the rules of these inputs, each once. -#}
+{% macro ids_of_rules(inputs) -%}
     {%- set found = {} -%}
-    {%- for input in rule_inputs() -%}
+    {%- for input in inputs -%}
         {%- for rule in input.rules -%}
             {%- do found.update({rule.id: true}) -%}
         {%- endfor -%}
@@ -69,15 +69,15 @@ in a form whose records are too many to be written down so is judged where it is
 {%- endmacro %}
 
 
-{#- Ids of the rules that look at records of forms as they were delivered, each once. -#}
+{#- Ids of the rules that have a predicate. -#}
+{% macro implemented_rules() -%}
+    {{ return(ids_of_rules(rule_inputs())) }}
+{%- endmacro %}
+
+
+{#- Ids of the rules that look at records of forms as they were delivered. -#}
 {% macro rules_of_forms() -%}
-    {%- set found = {} -%}
-    {%- for input in rule_inputs() if input.name in form_names() -%}
-        {%- for rule in input.rules -%}
-            {%- do found.update({rule.id: true}) -%}
-        {%- endfor -%}
-    {%- endfor -%}
-    {{ return(found.keys() | list) }}
+    {{ return(ids_of_rules(rule_inputs() | selectattr('name', 'in', form_names()) | list)) }}
 {%- endmacro %}
 
 
