@@ -106,6 +106,7 @@ class Worker:
         Raises:
             BlockedError: the worker found something that must stop the build.
             DlmError: the worker failed or died.
+            KeyboardInterrupt: Ctrl-C ended it.
         """
         assert self._process is not None and self._process.stdout is not None
         line = self._process.stdout.readline()

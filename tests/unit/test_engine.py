@@ -309,6 +309,15 @@ def test_a_helper_process_that_fails_stops_the_build_also_after_a_rest(
             worker.answer()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals differ")
+def test_a_helper_process_that_ctrl_c_ended_stops_the_command(
+    helper: Callable[[str], Worker],
+) -> None:
+    program = "import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(60)"
+    with helper(program) as worker, pytest.raises(KeyboardInterrupt):
+        worker.answer()
+
+
 def test_a_helper_process_that_nobody_asked_anything_is_not_waited_for(
     helper: Callable[[str], Worker],
 ) -> None:
