@@ -7,7 +7,7 @@ import hashlib
 import importlib.metadata
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
@@ -26,7 +26,7 @@ from dlm.failed_tests import offending_rows
 from dlm.history import write_history
 from dlm.project import Places, code_revision
 from dlm.reading import LoadedFile
-from dlm.workers import Worker
+from dlm.workers import Errands, Worker
 from dlm.workflow import findings, gate, inputs, snapshots
 from dlm.workflow.inputs import Basis
 from dlm.workflow.locks import Cut
@@ -176,7 +176,7 @@ def check(places: Places, options: Options, console: Console) -> Findings:
             console.step("Checks")
             out = str(prepared / "quality")
             request = {"database": str(places.work), "stamp": stamp, "out": out}
-            checker.ask(request | {"memory": pace.share_beside_dbt})
+            checker.ask(request | {"memory": pace.share_of_a_helper})
             _keep_findings(places, options, basis)
             checks = checker.answer()
         shutil.rmtree(prepared, ignore_errors=True)
@@ -239,11 +239,12 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
         # The checks take longest; what ends before them may be late.
         drawer = stack.enter_context(Worker("dlm.pages", gives_way=True))
         statistician = stack.enter_context(Worker("dlm.stats.worker", gives_way=True))
-        helpers = (checker, drawer, statistician)
         loaded, basis = _load(places, options, console)
         pace = warehouse.pace_of(places.work)
         if pace.one_by_one:
-            _rest(helpers)
+            # The memory is dbt's; they start again when they are asked.
+            for helper in (checker, statistician, drawer):
+                helper.rest()
         outcomes = _run_dbt(places, options, console, pace)
         _refuse_failures(outcomes, places.work)
         _refuse_empty_cut(places.work, options.cutoff)
@@ -258,38 +259,33 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
             if excluded
             else ""
         )
-        memory = pace.share_beside_dbt
-        request = {"database": str(places.work), "stamp": stamp, "memory": memory}
-        console.step("Checks, figures and documentation")
-        answers = {}
-        for helper, wanted in (
-            (checker, {"out": str(prepared / "quality")}),
-            (statistician, {}),
-            (drawer, {"task": "figures", "out": str(prepared)}),
-        ):
-            helper.ask(request | wanted)
-            if pace.one_by_one:
-                answers[helper] = helper.answer()
-                helper.rest()
-        if pace.one_by_one:
-            console.step("Sorting and writing the tables")
+        request = {
+            "database": str(places.work),
+            "stamp": stamp,
+            "memory": pace.share_of_a_helper,
+        }
+        console.step("Checks, figures and tables")
         candidate = prepared / "warehouse.duckdb"
-        publish.copy_warehouse(places.work, candidate, note, memory, console.count)
-        _write_docs(places, options.target, prepared, note)
-        checks, drawn, computed = (answers.get(helper) or helper.answer() for helper in helpers)
+        errands = (
+            (checker, request | {"out": str(prepared / "quality")}),
+            (statistician, request),
+            (drawer, request | {"task": "figures", "out": str(prepared)}),
+        )
+        with Errands(errands, pace.one_by_one) as asked:
+            publish.copy_warehouse(
+                places.work, candidate, note, pace.share_beside_helpers, console.count
+            )
+            _write_docs(places, options.target, prepared, note)
+            checks, computed, drawn = asked.answers()
         _add_check_results(candidate, checks["results"])
         failed = _add_statistics(candidate, computed["tables"])
         _refuse_broken(checks, places.work, lambda: _keep_findings(places, options, basis))
         console.step("Report and Parquet")
         drawer.ask(request | {"database": str(candidate), "task": "report", "out": str(prepared)})
-        if pace.one_by_one:
-            drawer.answer()
-            drawer.rest()
         publish.write_parquet(candidate, prepared / "parquet", note, console.count)
         console.step("Digests and publication")
         tables = publish.table_digests(candidate, console.count)
-        if not pace.one_by_one:
-            drawer.answer()
+        drawer.answer()
     publish.write_manifest(
         prepared / "manifest.json", _manifest(options, loaded, basis, stamp, tables, prepared)
     )
@@ -315,12 +311,6 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
         + failed,
         figures=drawn["figures"],
     )
-
-
-def _rest(helpers: Iterable[Worker]) -> None:
-    """Leave the memory to what is done now; helpers start again when they are asked."""
-    for helper in helpers:
-        helper.rest()
 
 
 def _refuse_empty_cut(work: Path, cutoff: date | None) -> None:

@@ -30,10 +30,10 @@ STORAGE_VERSION = "v1.0.0"
 
 PARQUET = "format parquet, compression zstd, compression_level 1"
 """Half the room of the default, in the same time."""
-_SORTED_AT_ONCE = 25_000_000
-"""Rows of a table that are sorted at once."""
-_SAMPLED = 10_000
-"""Rows that tell where to cut a larger one."""
+_BYTES_A_ROW = 1000
+"""What a row takes while it is sorted, at most: what is sorted at once is to stay in memory."""
+_SAMPLED = 2_000
+"""Rows for each part of a larger table that tell where to cut it."""
 _GROUPED_BY = {"quality.record_sources": 2}
 """Views over many tables, with how many of their first columns tell the tables apart."""
 _LARGEST_FIRST = "estimated_size desc nulls first, schema_name, table_name"
@@ -67,13 +67,15 @@ def copy_warehouse(
         )
         tables = _tables(connection, "work", _LARGEST_FIRST)
         sizes = _sizes(connection, "work")
+        at_once = _rows_at_once(connection)
         for (schema, table, comment), told in _with_progress(tables, sizes, progress):
             connection.execute(f"create schema if not exists published.{schema}")
             name = f'{schema}."{table}"'
             rows = f"work.{name}"
             connection.execute(f"create table published.{name} as from {rows} limit 0")
             columns = _sorted_by(connection, rows)
-            parts = _parts(connection, rows, columns, _GROUPED_BY.get(f"{schema}.{table}", 0))
+            grouped_by = _GROUPED_BY.get(f"{schema}.{table}", 0)
+            parts = _parts(connection, rows, columns, at_once, grouped_by)
             for number, cut in enumerate(parts):
                 told(number / len(parts))
                 connection.execute(
@@ -102,19 +104,30 @@ def _sorted_by(connection: duckdb.DuckDBPyConnection, rows: str) -> list[str]:
     return [f'"{name}"' for name in sorted(names, key=lambda name: name.endswith("_key"))]
 
 
+def _rows_at_once(connection: duckdb.DuckDBPyConnection) -> int:
+    """How many rows a connection sorts without writing any of them down meanwhile."""
+    limit = connection.execute("select current_setting('memory_limit')").fetchall()[0][0]
+    return (engine.size_of(limit) or 0) // _BYTES_A_ROW
+
+
 def _parts(
-    connection: duckdb.DuckDBPyConnection, rows: str, columns: Sequence[str], grouped_by: int = 0
+    connection: duckdb.DuckDBPyConnection,
+    rows: str,
+    columns: Sequence[str],
+    at_once: int,
+    grouped_by: int = 0,
 ) -> list[str]:
     """Conditions that cut a table into parts that sort one after the other.
 
-    What a sort spills takes several times the room of the table; so only a part of it does. Of a
-    view over many tables a part asks one of them: DuckDB holds memory for each table that it sorts
-    from, and does not let go of it.
+    A sort that spills takes half as long again as one that does not, and several times the room
+    of the table. Of a view over many tables a part asks one of them: DuckDB holds memory for each
+    table that it sorts from, and does not let go of it.
 
     Args:
         connection: has the table or view.
         rows: its name.
         columns: those that it is sorted by.
+        at_once: rows of a part, about.
         grouped_by: how many of the first of them tell apart the tables that a view is made of; 0
             of a table.
     """
@@ -130,6 +143,7 @@ def _parts(
             connection,
             rows,
             " and ".join(map(_is, leading, values)) or "true",
+            math.ceil(count / at_once),
             count,
             others,
             others[0] if grouped_by else "rowid",
@@ -141,6 +155,7 @@ def _cuts(
     connection: duckdb.DuckDBPyConnection,
     rows: str,
     group: str,
+    wanted: int,
     count: int,
     columns: Sequence[str],
     sampled_by: str,
@@ -153,14 +168,15 @@ def _cuts(
         connection: has the table or view.
         rows: its name.
         group: condition of the group.
+        wanted: parts to cut it into.
         count: rows of the group.
         columns: those that it is sorted by.
         sampled_by: what the sample is drawn by.
     """
-    wanted = math.ceil(count / _SORTED_AT_ONCE)
     if wanted < 2:
         return [group]
-    sampled = f"from {rows} where {group} and hash({sampled_by}) % {max(1, count // _SAMPLED)} = 0"
+    one_in = max(1, count // (wanted * _SAMPLED))
+    sampled = f"from {rows} where {group} and hash({sampled_by}) % {one_in} = 0"
     bounds: list[tuple[str | None, ...]] = []
     for width in range(1, len(columns) + 1):
         leading = columns[:width]

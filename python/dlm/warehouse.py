@@ -26,7 +26,9 @@ _LARGE_SHARES = ((0.05, None), (0.15, 2))
 
 What is loaded takes ten times that to join; above the last share one model has all the memory.
 """
-_SLICE_SHARE = 0.5
+_SHARE_OF_ONE_HELPER = 0.25
+"""Share of the memory allowed for the helper that is at work where helpers take turns."""
+_SLICE_SHARE = 0.15
 """Share of the memory allowed that the loaded records of one slice of a large table may take."""
 _BYTES_IN_PLACE = 35
 """What a record would take that stays in its Parquet file, were it loaded."""
@@ -50,13 +52,18 @@ class Pace:
 
     @property
     def one_by_one(self) -> bool:
-        """Whether what is loaded is so large that one thing at a time has all the memory."""
+        """Whether what is loaded is so large that models and helpers come one after the other."""
         return self.models == 1
 
     @property
-    def share_beside_dbt(self) -> float:
-        """Share of the memory for each connection of a build that is not dbt's."""
-        return engine.MAIN_SHARE if self.one_by_one else engine.SIDE_SHARE
+    def share_of_a_helper(self) -> float:
+        """Share of the memory for the connection of a helper process; of large builds it is one."""
+        return _SHARE_OF_ONE_HELPER if self.one_by_one else engine.SIDE_SHARE
+
+    @property
+    def share_beside_helpers(self) -> float:
+        """Share of the memory for what a build does by itself while helpers are at work."""
+        return engine.MAIN_SHARE - self.share_of_a_helper if self.one_by_one else engine.SIDE_SHARE
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -108,10 +109,11 @@ class Worker:
             DlmError: the worker failed or died.
             KeyboardInterrupt: Ctrl-C ended it.
         """
-        assert self._process is not None and self._process.stdout is not None
-        line = self._process.stdout.readline()
+        process = self._process
+        assert process is not None and process.stdout is not None
+        line = process.stdout.readline()
         if not line:
-            raise self._died(self._process)
+            raise self._died(process)
         try:
             answer: dict[str, Any] = json.loads(line)
         except json.JSONDecodeError:
@@ -136,6 +138,39 @@ class Worker:
                 "memory; close programs, or run on a machine with more"
             )
         return DlmError(f"helper process {self._module} ended with exit code {code}")
+
+
+class Errands:
+    """What helpers are asked to do while the caller does something else; a context manager.
+
+    Left early, by an error or Ctrl-C, it asks no more; the helpers end with their own contexts.
+
+    Args:
+        requests: helpers and what each is asked.
+        one_by_one: whether the next is only asked when the one before has ended its process.
+    """
+
+    def __init__(self, requests: Sequence[tuple[Worker, dict[str, Any]]], one_by_one: bool):
+        self._one_by_one = one_by_one
+        self._pool = ThreadPoolExecutor(1 if one_by_one else len(requests))
+        self._answers = [self._pool.submit(self._run, *request) for request in requests]
+
+    def _run(self, worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
+        worker.ask(request)
+        answer = worker.answer()
+        if self._one_by_one:
+            worker.rest()
+        return answer
+
+    def __enter__(self) -> Errands:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def answers(self) -> list[dict[str, Any]]:
+        """The answers in the order of the requests; raises what `Worker.answer` does."""
+        return [answer.result() for answer in self._answers]
 
 
 def serve(

@@ -23,7 +23,7 @@ from dlm.contracts import load_contracts
 from dlm.errors import DlmError, UsageError
 from dlm.project import Places
 from dlm.scratch import private_folder, scratch_folder
-from dlm.workers import Worker
+from dlm.workers import Errands, Worker
 
 
 @pytest.mark.parametrize(
@@ -430,3 +430,61 @@ def test_dbt_is_named_one_folder_cleared_of_what_a_killed_build_left(
     (one,) = named
     assert one.parent == tmp_path / "its room"
     assert not list(one.parent.iterdir())
+
+
+def meeting(names: tuple[str, str], folder: Path, seconds: float) -> list[dict[str, str | float]]:
+    """What to ask two helpers that run WAITS, each of the other."""
+    return [
+        {"mine": str(folder / mine), "other": str(folder / other), "seconds": seconds}
+        for mine, other in (names, names[::-1])
+    ]
+
+
+WAITS = """
+import atexit, pathlib, time
+from dlm.workers import serve
+
+def handle(request):
+    mine, other = (pathlib.Path(request[name]) for name in ("mine", "other"))
+    mine.touch()
+    atexit.register(mine.unlink)
+    until = time.monotonic() + request["seconds"]
+    while not other.exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    return {"met": other.exists()}
+
+serve(handle)
+"""
+"""A helper that waits for another, until that is at work as well or some time is over."""
+
+
+def test_helpers_are_at_work_together(helper: Callable[[str], Worker], tmp_path: Path) -> None:
+    with helper(WAITS) as one, helper(WAITS) as two:
+        first, second = meeting(("one", "two"), tmp_path, seconds=30)
+        with Errands([(one, first), (two, second)], one_by_one=False) as asked:
+            assert asked.answers() == [{"met": True}, {"met": True}]
+
+
+def test_helpers_that_take_turns_give_their_memory_back_before_the_next_is_asked(
+    helper: Callable[[str], Worker], tmp_path: Path
+) -> None:
+    with helper(WAITS) as one, helper(WAITS) as two:
+        first, second = meeting(("one", "two"), tmp_path, seconds=0.5)
+        with Errands([(one, first), (two, second)], one_by_one=True) as asked:
+            assert asked.answers() == [{"met": False}, {"met": False}]
+        assert one._process is None
+
+
+def test_what_ends_early_asks_no_more_helpers(
+    helper: Callable[[str], Worker], tmp_path: Path
+) -> None:
+    with helper(WAITS) as one, helper(WAITS) as two:
+        first, second = meeting(("one", "two"), tmp_path, seconds=1)
+        two.rest()
+        full_disk = pytest.raises(OSError, match="no room")
+        with full_disk, Errands([(one, first), (two, second)], one_by_one=True) as asked:
+            while not (tmp_path / "one").exists():
+                time.sleep(0.01)
+            raise OSError("no room")
+        assert asked._answers[1].cancelled()
+        assert two._process is None

@@ -237,7 +237,7 @@ def test_the_more_records_lie_in_place_the_fewer_models_are_built_at_once(
     monkeypatch.setattr(warehouse, "_BYTES_IN_PLACE", 5 * 10**7)
     assert warehouse.pace_of(work) == warehouse.Pace(models=2, slices=1)
     monkeypatch.setattr(warehouse, "_BYTES_IN_PLACE", 6 * 10**8)
-    assert warehouse.pace_of(work) == warehouse.Pace(models=1, slices=3)
+    assert warehouse.pace_of(work) == warehouse.Pace(models=1, slices=9)
     monkeypatch.delenv(engine.MEMORY)
     assert warehouse.pace_of(work) == warehouse.Pace(models=1, slices=1)
 

@@ -62,12 +62,12 @@ def test_a_large_table_is_sorted_in_parts_that_follow_one_another(
             "from range(2000) as t (n))"
         )
     publish.copy_warehouse(tmp_path / "work.duckdb", tmp_path / "whole.duckdb")
-    monkeypatch.setattr(publish, "_SORTED_AT_ONCE", 300)
-    monkeypatch.setattr(publish, "_SAMPLED", 100)
+    monkeypatch.setattr(publish, "_rows_at_once", lambda connection: 300)
+    monkeypatch.setattr(publish, "_SAMPLED", 15)
     with duckdb.connect(str(tmp_path / "work.duckdb")) as connection:
         sizes = [
             connection.execute(f"select count(*) from core.facts where {part}").fetchall()[0][0]
-            for part in publish._parts(connection, "core.facts", ["first_column", "n"])
+            for part in publish._parts(connection, "core.facts", ["first_column", "n"], 300)
         ]
         assert len(sizes) == 7
         assert sum(sizes) == 2000
@@ -106,8 +106,8 @@ def test_a_view_over_many_tables_is_sorted_one_of_them_at_a_time(
             """
         )
     publish.copy_warehouse(tmp_path / "work.duckdb", tmp_path / "whole.duckdb")
-    monkeypatch.setattr(publish, "_SORTED_AT_ONCE", 300)
-    monkeypatch.setattr(publish, "_SAMPLED", 100)
+    monkeypatch.setattr(publish, "_rows_at_once", lambda connection: 300)
+    monkeypatch.setattr(publish, "_SAMPLED", 15)
     monkeypatch.setattr(publish, "_GROUPED_BY", {"quality.sources": 1})
     with duckdb.connect(str(tmp_path / "work.duckdb")) as connection:
         parts = [
@@ -115,7 +115,9 @@ def test_a_view_over_many_tables_is_sorted_one_of_them_at_a_time(
                 "select count(*), count(distinct coalesce(source, '')) "
                 f"from quality.sources where {part}"
             ).fetchall()[0]
-            for part in publish._parts(connection, "quality.sources", ["source", "k", "n"], 1)
+            for part in publish._parts(
+                connection, "quality.sources", ["source", "k", "n"], 300, grouped_by=1
+            )
         ]
     assert [tables for _, tables in parts] == [1, 1, 1, 1, 1]
     assert sum(count for count, _ in parts) == 880
