@@ -1,8 +1,9 @@
 {#-
 Where the joins of a large table would not fit into memory it is made in slices: the model makes the
 first, and `other_slices`, a post-hook, inserts the others in the same transaction. A slice is a range
-of the hash of an id, so rows that are joined by that id are in the same one. `dlm` reckons how many
-from the records loaded and the memory allowed.
+of patients (int_patient_slices): files hold a patient's records together, so of most blocks of a
+table a slice reads all or nothing. Its bounds are variables of the connection; no id stands in a
+query. `dlm` reckons how many slices from the records loaded and the memory allowed.
 -#}
 
 {#- How many slices a table is made in; an engine that divides its work by itself is given one. -#}
@@ -19,24 +20,46 @@ from the records loaded and the memory allowed.
 {%- endmacro %}
 
 
-{#- Condition that a row is in the slice at hand; true of every row where there is one slice. -#}
-{% macro in_slice(column) -%}
+{#-
+Condition that a row's patient is in the slice at hand, in the first where he has no id; true of
+every row where there is one slice.
+-#}
+{% macro in_slice(patient_id) -%}
     {%- if slices() > 1 -%}
     {%- if execute and 'other_slices' not in model.config['post-hook'] | string -%}
         {{ exceptions.raise_compiler_error(
-            model.name ~ ' asks for one slice and has no post-hook other_slices() for the others'
+            model.name ~ ' asks for one slice and has no hooks for the first and the others'
         ) }}
     {%- endif -%}
-    {{ short_hash([column]) }} {{ slice_bounds(0) }}
+    (
+        {{ patient_id }} >= getvariable('slice_from') and {{ patient_id }} < getvariable('slice_until')
+        or {{ patient_id }} is null and getvariable('slice_from') = ''
+    )
     {%- else -%}
     true
     {%- endif -%}
 {%- endmacro %}
 
 
-{#- The hashes of a slice. Two bounds and no remainder, for DuckDB takes only these down to a scan. -#}
-{% macro slice_bounds(slice) -%}
-    between {{ 2 ** 64 * slice // slices() }} and {{ 2 ** 64 * (slice + 1) // slices() - 1 }}
+{#- Statements that say which slice is at hand; the last ends after all text that an id can be. -#}
+{% macro set_slice(number) -%}
+    {%- for variable, bound in [
+        ('slice_from', 'slice_from'), ('slice_until', 'coalesce(slice_until, chr(1114111))'),
+    ] %}
+    set variable {{ variable }} = (
+        select {{ bound }}
+        from {{ ref('int_patient_slices') }}
+        where slice_no = {{ number }}
+    );
+    {%- endfor %}
+{%- endmacro %}
+
+
+{#- Pre-hook of a model in slices. -#}
+{% macro first_slice() -%}
+    {%- if slices() > 1 -%}
+    {{ set_slice(1) }}
+    {%- endif -%}
 {%- endmacro %}
 
 
@@ -45,11 +68,12 @@ Statements that add the slices after the first to the table that a model has mad
 once before it has compiled the model, and does not run those.
 -#}
 {% macro other_slices() -%}
-    {%- for slice in range(1, slices()) if compiled_code %}
+    {%- for number in range(2, slices() + 1) if compiled_code %}
+    {{ set_slice(number) }}
     insert into {{ this }} by name
     select *
     from (
-        {{ compiled_code.replace(slice_bounds(0), slice_bounds(slice)) }}
+        {{ compiled_code }}
     );
     {%- endfor %}
 {%- endmacro %}

@@ -175,6 +175,11 @@ def test_with_little_memory_the_largest_tables_are_made_in_slices_and_are_the_sa
     with duckdb.connect() as connection:
         for name, out in (("whole", trial["then"]), ("sliced", again)):
             connection.execute(f"attach '{out}/work.duckdb' as {name} (read_only)")
+        ((slices, beginnings),) = connection.sql(
+            "select count(*), count(distinct slice_from) "
+            "from sliced.intermediate.int_patient_slices"
+        ).fetchall()
+        assert slices == beginnings > 2
         for table in (
             "core.fct_read",
             "checked.judged_read",
@@ -182,7 +187,7 @@ def test_with_little_memory_the_largest_tables_are_made_in_slices_and_are_the_sa
             "intermediate.int_reader_pair",
         ):
             made = (again / ".dbt/target/run/dlm/models").rglob(f"{table.partition('.')[2]}.sql")
-            assert "between 0 and" in next(made).read_text(encoding="utf-8"), table
+            assert "getvariable('slice_from')" in next(made).read_text(encoding="utf-8"), table
             whole, sliced = (
                 connection.sql(f"from {name}.{table} order by all").fetchall()
                 for name in ("whole", "sliced")
@@ -205,6 +210,20 @@ def test_what_was_lost_is_kept_for_stewards(dlm: Callable[..., str]) -> None:
         ["GN16", "key_changed", "pathology"],
     ]
     assert dlm("sql", query, "--format", "csv", out="again").count("\n") == 1
+
+
+def test_what_was_lost_makes_no_record_of_a_site_faulty(dlm: Callable[..., str]) -> None:
+    """The share of faulty records counts those that are delivered, GN14 those that are gone."""
+    query = (
+        "select sum(cast(round(violations_per_100_records * n_records / 100) as int)), "
+        "(select count(distinct (form, record_key)) from quality.violations "
+        "semi join quality.record_sources using (form, record_key) where severity <> 'S4'), "
+        "(select count(distinct (form, record_key)) from quality.violations "
+        "where form is not null and severity <> 'S4') from quality.site_scorecard"
+    )
+    rows = list(csv.reader(dlm("sql", query, "--format", "csv").splitlines()))
+    shown, delivered, told = map(int, rows[1])
+    assert shown == delivered < told
 
 
 def test_the_calendar_is_told_from_the_last_receipt(dlm: Callable[..., str]) -> None:

@@ -5,18 +5,22 @@ with
 
 {{ checked_records('read', ['modality', 'verdict']) }},
 
-patients as (select * from {{ ref('patient_facts') }}),
+patients as (
+    select *
+    from {{ ref('patient_facts') }}
+    where {{ in_slice('patient_id') }}
+),
 
 lesions as (
     select *
     from {{ ref('lesion_facts') }}
-    where {{ in_slice('lesion_id') }}
+    where {{ in_slice('patient_id') }}
 ),
 
 exams_elsewhere as (
     select *
     from {{ ref('exams_on_other_days') }}
-    where {{ in_slice('lesion_id') }}
+    where {{ in_slice('patient_id') }}
 ),
 
 contested_reads as (select * from {{ ref('contested_reads') }})
@@ -74,4 +78,4 @@ left join exams_elsewhere
         and records.read_date = exams_elsewhere.exam_date
 left join lesions on records.lesion_id = lesions.lesion_id
 left join patients on records.patient_id = patients.patient_id
-where {{ in_slice('records.lesion_id') }}
+where {{ in_slice('records.patient_id') }}

@@ -34,6 +34,7 @@ patient_exams as (
 )
 
 select
+    lesion_exams.patient_id,
     lesion_exams.lesion_id,
     lesion_exams.modality,
     lesion_exams.timepoint,

@@ -4,8 +4,8 @@ with
 
 lesions as (
     {{ staged_records('lesion', [
-        'source', 'lesion_id', 'record_key', 'payload_hash', 'segment', 'baseline_date',
-        'baseline_date_lower',
+        'source', 'patient_id', 'lesion_id', 'record_key', 'payload_hash', 'segment',
+        'baseline_date', 'baseline_date_lower',
     ]) }}
 ),
 
@@ -52,6 +52,7 @@ contested as (
 -- Of conflicting records core keeps the one with the greatest hash; so does this.
 conflicting as (
     select
+        lesions.patient_id,
         lesions.lesion_id,
         lesions.segment,
         lesions.baseline_date,
@@ -67,6 +68,7 @@ conflicting as (
 
 of_lesions as (
     select
+        lesions.patient_id,
         lesions.lesion_id,
         lesions.segment,
         lesions.baseline_date,
@@ -76,6 +78,7 @@ of_lesions as (
     where lesions.lesion_id is not null and contested.record_key is null
     union all
     select
+        patient_id,
         lesion_id,
         segment,
         baseline_date,
@@ -233,6 +236,7 @@ site_verdicts as (
 )
 
 select
+    of_lesions.patient_id,
     of_lesions.lesion_id,
 
     ---------- at baseline
