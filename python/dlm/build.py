@@ -264,6 +264,7 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
             "stamp": stamp,
             "memory": pace.share_of_a_helper,
         }
+        memory = pace.share_beside_helpers
         console.step("Checks, figures and tables")
         candidate = prepared / "warehouse.duckdb"
         errands = (
@@ -272,9 +273,7 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
             (drawer, request | {"task": "figures", "out": str(prepared)}),
         )
         with Errands(errands, pace.one_by_one) as asked:
-            publish.copy_warehouse(
-                places.work, candidate, note, pace.share_beside_helpers, console.count
-            )
+            publish.copy_warehouse(places.work, candidate, note, memory, console.count)
             _write_docs(places, options.target, prepared, note)
             checks, computed, drawn = asked.answers()
         _add_check_results(candidate, checks["results"])
@@ -282,9 +281,9 @@ def _build(places: Places, options: Options, console: Console) -> Summary:
         _refuse_broken(checks, places.work, lambda: _keep_findings(places, options, basis))
         console.step("Report and Parquet")
         drawer.ask(request | {"database": str(candidate), "task": "report", "out": str(prepared)})
-        publish.write_parquet(candidate, prepared / "parquet", note, console.count)
+        publish.write_parquet(candidate, prepared / "parquet", note, memory, console.count)
         console.step("Digests and publication")
-        tables = publish.table_digests(candidate, console.count)
+        tables = publish.table_digests(candidate, memory, console.count)
         drawer.answer()
     publish.write_manifest(
         prepared / "manifest.json", _manifest(options, loaded, basis, stamp, tables, prepared)

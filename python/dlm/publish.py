@@ -324,6 +324,7 @@ def write_parquet(
     warehouse: Path,
     out: Path,
     note: str = "",
+    part: float = engine.SIDE_SHARE,
     progress: Progress = lambda done, total, name: None,
 ) -> None:
     """Every published table as one Parquet file, rows as they stand: <schema>/<table>.parquet.
@@ -332,10 +333,11 @@ def write_parquet(
         warehouse: the published tables.
         out: folder to write to.
         note: written into the metadata of every file as `note`, unless empty.
+        part: share of the memory that it may take.
         progress: told how much is done, how much there is, and the table that is next.
     """
     kept = f", kv_metadata {{note: '{note}'}}" if note else ""
-    connection = engine.connect(warehouse, read_only=True, part=engine.MAIN_SHARE)
+    connection = engine.connect(warehouse, read_only=True, part=part)
     try:
         database = connection.execute("select current_database()").fetchall()[0][0]
         tables = _tables(connection, database)
@@ -352,7 +354,9 @@ def write_parquet(
 
 
 def table_digests(
-    warehouse: Path, progress: Progress = lambda done, total, name: None
+    warehouse: Path,
+    part: float = engine.SIDE_SHARE,
+    progress: Progress = lambda done, total, name: None,
 ) -> dict[str, dict[str, Any]]:
     """Rows and an order-free digest of every published table; equal digests mean equal contents.
 
@@ -361,9 +365,10 @@ def table_digests(
 
     Args:
         warehouse: the published tables.
+        part: share of the memory that it may take.
         progress: told how much is done, how much there is, and the table that is next.
     """
-    connection = engine.connect(warehouse, read_only=True, part=engine.MAIN_SHARE)
+    connection = engine.connect(warehouse, read_only=True, part=part)
     try:
         database = connection.execute("select current_database()").fetchall()[0][0]
         texts = {
